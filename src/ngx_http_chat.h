@@ -1,0 +1,157 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#ifndef _NGX_HTTP_CHAT_H_INCLUDED_
+#define _NGX_HTTP_CHAT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include <nginx.h>
+#include <jansson.h>
+
+#include "ngx_http_chat_id.h"
+#include "ngx_http_chat_key.h"
+
+
+#define NGX_HTTP_CHAT_VERSION        "0.1.0"
+
+/* halves of a location and kinds of an actor: bits */
+#define NGX_HTTP_CHAT_OFF            0
+#define NGX_HTTP_CHAT_VISITOR        1
+#define NGX_HTTP_CHAT_AGENT          2
+#define NGX_HTTP_CHAT_MEMBER         (NGX_HTTP_CHAT_VISITOR                  \
+                                      |NGX_HTTP_CHAT_AGENT)
+
+#define NGX_HTTP_CHAT_SECURE_AUTO    0
+#define NGX_HTTP_CHAT_SECURE_ON      1
+#define NGX_HTTP_CHAT_SECURE_OFF     2
+
+
+/* set up by "chat_site"; one for each name, shared by all locations */
+
+typedef struct {
+    ngx_str_t                 name;
+    u_char                    hash[8];       /* SHA-256 of name, begin */
+    ngx_uint_t                index;         /* in main conf's sites */
+    int32_t                   id;            /* 0 until PostgreSQL said */
+} ngx_http_chat_site_t;
+
+
+typedef struct {
+    ngx_str_t                 postgres;      /* conninfo, NUL-terminated */
+    ngx_http_chat_keys_t     *keys;          /* NULL: no "chat_key" */
+    ngx_flag_t                migrate;
+    ngx_msec_t                drain;
+    ngx_array_t               sites;         /* ngx_http_chat_site_t * */
+    void                     *thread_pool;   /* ngx_thread_pool_t * */
+    ngx_uint_t                used;          /* some location has chat on */
+} ngx_http_chat_main_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                halves;        /* bits; 0 is off */
+    ngx_http_chat_site_t     *site;
+    ngx_array_t              *origins;       /* ngx_str_t; NULL is none */
+    ngx_uint_t                secure;
+    ngx_msec_t                poll_timeout;
+    size_t                    max_message;   /* bytes of UTF-8 */
+    ngx_str_t                 prefix;        /* "/support/": location name */
+} ngx_http_chat_loc_conf_t;
+
+
+/*
+ * Who acts.  Made by the authenticator alone; every statement gets it and
+ * checks it again in its WHERE.
+ */
+
+typedef struct {
+    ngx_uint_t                kind;          /* one bit; 0 is nobody */
+    ngx_http_chat_site_t     *site;
+    ngx_http_chat_id_t        id;
+    int64_t                   issued;        /* visitor: ms since the epoch */
+    ngx_http_chat_id_t        session;       /* agent */
+} ngx_http_chat_actor_t;
+
+
+typedef struct ngx_http_chat_ctx_s    ngx_http_chat_ctx_t;
+typedef struct ngx_http_chat_route_s  ngx_http_chat_route_t;
+typedef struct ngx_http_chat_call_s   ngx_http_chat_call_t;
+
+
+/*
+ * Answers or starts something.  Returns what ngx_http_finalize_request()
+ * takes, or NGX_DONE when ngx_http_chat_finalize() is called later.
+ */
+typedef ngx_int_t (*ngx_http_chat_handler_pt)(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
+
+/* who may call: bits of kinds, or anyone */
+#define NGX_HTTP_CHAT_ANYONE         0
+
+/* flags of a route */
+#define NGX_HTTP_CHAT_BODY           0x01    /* takes a JSON body */
+#define NGX_HTTP_CHAT_BODY_OPT       0x02    /* an empty body is fine too */
+#define NGX_HTTP_CHAT_SIGN_IN        0x04    /* makes a credential */
+#define NGX_HTTP_CHAT_PUBLIC         0x08    /* asset: no origin rules */
+#define NGX_HTTP_CHAT_STREAM         0x10
+
+struct ngx_http_chat_route_s {
+    ngx_uint_t                method;        /* NGX_HTTP_GET, ... */
+    const char               *pattern;       /* "/v1/conversations/{id}" */
+    ngx_uint_t                halves;        /* location must serve one */
+    ngx_uint_t                who;
+    ngx_uint_t                flags;
+    size_t                    max_body;
+    ngx_http_chat_handler_pt  handler;
+    const char               *action;        /* $chat_action */
+};
+
+
+/*
+ * Context of a request, in r->pool.  "call" is the one store call that the
+ * request waits for; the cleanup clears call->data, so that its done() knows
+ * that the request has gone.
+ */
+
+struct ngx_http_chat_ctx_s {
+    ngx_http_request_t       *request;
+    ngx_http_chat_route_t    *route;
+    ngx_http_chat_loc_conf_t *conf;
+    ngx_str_t                 path;          /* after the prefix, "/v1/..." */
+    ngx_str_t                 name;          /* value of {name} */
+    ngx_http_chat_id_t        id;            /* value of {id} */
+    ngx_http_chat_actor_t     actor;
+    json_t                   *body;          /* object, or NULL */
+    ngx_http_chat_call_t     *call;
+    ngx_http_chat_handler_pt  next;          /* after authentication */
+    void                     *data;          /* handler's own */
+    const char               *transport;     /* "http", "poll", ... */
+    unsigned                  conversation:1;  /* id is a conversation's */
+    unsigned                  bearer:1;      /* credential was a bearer */
+};
+
+
+/* module */
+extern ngx_module_t  ngx_http_chat_module;
+
+/* route: content handler of a location with "chat" on */
+ngx_int_t ngx_http_chat_route_handler(ngx_http_request_t *r);
+
+/*
+ * Ends a request from a foreign event: finalizes and runs posted requests.
+ * May free r.
+ */
+void ngx_http_chat_finalize(ngx_http_request_t *r, ngx_int_t rc);
+
+/* ties call to r: call->data becomes NULL when r goes away.  NGX_ERROR */
+ngx_int_t ngx_http_chat_wait(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_http_chat_call_t *call);
+
+
+#endif /* _NGX_HTTP_CHAT_H_INCLUDED_ */

@@ -1,0 +1,54 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#ifndef _NGX_HTTP_CHAT_AUTH_H_INCLUDED_
+#define _NGX_HTTP_CHAT_AUTH_H_INCLUDED_
+
+
+#include "ngx_http_chat.h"
+
+
+/*
+ * Origin rules of unsafe requests and of sign-in calls (docs/security): with
+ * a cookie, Sec-Fetch-Site: same-origin, or without it an Origin equal to
+ * the public one; with a bearer credential none.  For a SIGN_IN route it is
+ * called after the body is known, since "mode":"bearer" lifts the rule.
+ * NGX_OK or NGX_DECLINED (403 forbidden).
+ */
+ngx_int_t ngx_http_chat_auth_origin(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
+/*
+ * Finds the credential (bearer, cookie), the role meant (X-Chat-Role, role=)
+ * and verifies it.  NGX_OK: ctx->actor is set (kind 0 when there is no
+ * credential).  NGX_DECLINED: a credential that is no good (401).
+ * NGX_AGAIN: an agent's session is being looked up; then ctx->next is called
+ * through ngx_http_chat_finalize(r, next(r, ctx)), or the request is answered.
+ */
+ngx_int_t ngx_http_chat_auth_actor(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
+/* Set-Cookie of a credential; an empty value deletes it.  NGX_ERROR */
+ngx_int_t ngx_http_chat_auth_cookie(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_uint_t kind, ngx_str_t *value);
+
+/* this worker forgets a cached agent session (16 bytes id) at once */
+void ngx_http_chat_auth_forget(ngx_http_chat_id_t *session);
+
+/*
+ * POST, GET and DELETE v1/agent/session.  Sign-in checks the password on the
+ * thread pool, at most 2 at once and 32 waiting in a worker (then 429), with
+ * the same work for an unknown e-mail.
+ */
+ngx_int_t ngx_http_chat_auth_sign_in(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_auth_session(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_auth_sign_out(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
+
+#endif /* _NGX_HTTP_CHAT_AUTH_H_INCLUDED_ */

@@ -1,0 +1,75 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#ifndef _NGX_HTTP_CHAT_REPLY_H_INCLUDED_
+#define _NGX_HTTP_CHAT_REPLY_H_INCLUDED_
+
+
+#include "ngx_http_chat.h"
+
+
+/*
+ * All of these send the whole answer (header and body, HEAD and keep-alive
+ * handled, Cache-Control: no-store, X-Content-Type-Options: nosniff, CORS
+ * headers for an origin that "chat_origin" allows) and return what
+ * ngx_http_finalize_request() takes.  They do not finalize.  A request body
+ * that has not been read is discarded.
+ */
+
+/* application/json; body is copied into r->pool unless it lives there */
+ngx_int_t ngx_http_chat_reply_json(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *body);
+
+/* application/json of a chain of buffers in memory (last_buf is set here) */
+ngx_int_t ngx_http_chat_reply_chain(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_chain_t *cl, off_t len);
+
+ngx_int_t ngx_http_chat_reply_empty(ngx_http_request_t *r,
+    ngx_uint_t status);
+
+
+/* application/problem+json, RFC 9457 */
+
+typedef enum {
+    NGX_HTTP_CHAT_BAD_JSON = 0,              /* 400 bad_json */
+    NGX_HTTP_CHAT_INVALID_FIELD,             /* 422 invalid_field */
+    NGX_HTTP_CHAT_TOO_LARGE,                 /* 413 */
+    NGX_HTTP_CHAT_MEDIA_TYPE,                /* 415 */
+    NGX_HTTP_CHAT_NOT_FOUND,                 /* 404 */
+    NGX_HTTP_CHAT_GONE,                      /* 410 */
+    NGX_HTTP_CHAT_FORBIDDEN,                 /* 403 */
+    NGX_HTTP_CHAT_UNAUTHENTICATED,           /* 401 */
+    NGX_HTTP_CHAT_STALE,                     /* 409 */
+    NGX_HTTP_CHAT_CONFLICT,                  /* 409 */
+    NGX_HTTP_CHAT_RATE_LIMITED,              /* 429, Retry-After */
+    NGX_HTTP_CHAT_UNAVAILABLE,               /* 503, Retry-After */
+    NGX_HTTP_CHAT_METHOD_NOT_ALLOWED,        /* 405; caller adds Allow */
+    NGX_HTTP_CHAT_INTERNAL                   /* 500 */
+} ngx_http_chat_problem_e;
+
+
+/*
+ * field and detail are C strings or NULL; they must be static or live in
+ * r->pool; field is JSON-escaped here.  extra: NULL, or members to add,
+ * such as "\"events\":[]" (no comma).
+ */
+ngx_int_t ngx_http_chat_reply_problem(ngx_http_request_t *r,
+    ngx_http_chat_problem_e code, const char *field, const char *detail);
+
+ngx_int_t ngx_http_chat_reply_problem_with(ngx_http_request_t *r,
+    ngx_http_chat_problem_e code, const char *field, const char *detail,
+    ngx_str_t *extra);
+
+/* adds a header; name is a C string; value in r->pool or static.  NGX_ERROR */
+ngx_int_t ngx_http_chat_reply_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value);
+
+/* outcome of an SQL function ("not_found", "invalid:assignee", ...) */
+ngx_int_t ngx_http_chat_reply_outcome(ngx_http_request_t *r,
+    ngx_str_t *outcome);
+
+
+#endif /* _NGX_HTTP_CHAT_REPLY_H_INCLUDED_ */

@@ -1,0 +1,132 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#ifndef _NGX_HTTP_CHAT_STORE_H_INCLUDED_
+#define _NGX_HTTP_CHAT_STORE_H_INCLUDED_
+
+
+#include "ngx_http_chat.h"
+#include "ngx_http_chat_pg.h"
+
+
+/* one for each function of the schema, in the order of the statement table */
+
+typedef enum {
+    NGX_HTTP_CHAT_Q_SESSION_START = 0,
+    NGX_HTTP_CHAT_Q_AGENT_LOGIN,
+    NGX_HTTP_CHAT_Q_AGENT_SESSION_CREATE,
+    NGX_HTTP_CHAT_Q_AGENT_SESSION_GET,
+    NGX_HTTP_CHAT_Q_AGENT_SESSION_END,
+    NGX_HTTP_CHAT_Q_CONVERSATION_CREATE,
+    NGX_HTTP_CHAT_Q_APPEND,
+    NGX_HTTP_CHAT_Q_CONVERSATIONS_VISITOR,
+    NGX_HTTP_CHAT_Q_CONVERSATIONS_AGENT,
+    NGX_HTTP_CHAT_Q_INBOX,
+    NGX_HTTP_CHAT_Q_CONVERSATION_GET,
+    NGX_HTTP_CHAT_Q_EVENTS,
+    NGX_HTTP_CHAT_Q_READ,
+    NGX_HTTP_CHAT_Q_CHANGE,
+    NGX_HTTP_CHAT_Q_SWEEP,
+    NGX_HTTP_CHAT_Q_NOTIFY,
+    NGX_HTTP_CHAT_Q_PING,
+    NGX_HTTP_CHAT_Q_N
+} ngx_http_chat_query_e;
+
+
+typedef enum {
+    NGX_HTTP_CHAT_FAST = 0,                  /* appends, single rows, pages */
+    NGX_HTTP_CHAT_SLOW,                      /* lists, searches, NOTIFY */
+    NGX_HTTP_CHAT_ALONE,                     /* appends that wait for a lock */
+    NGX_HTTP_CHAT_LANES
+} ngx_http_chat_lane_e;
+
+
+/* parameters of a statement, in its order; values are borrowed */
+
+#define NGX_HTTP_CHAT_MAX_ARGS  NGX_HTTP_CHAT_PG_MAX_PARAMS
+
+typedef struct {
+    const char               *values[NGX_HTTP_CHAT_MAX_ARGS];
+    int                       lengths[NGX_HTTP_CHAT_MAX_ARGS];
+    u_char                    numbers[NGX_HTTP_CHAT_MAX_ARGS][8];
+    ngx_uint_t                n;
+} ngx_http_chat_args_t;
+
+#define ngx_http_chat_args_init(a)  (a)->n = 0
+
+void ngx_http_chat_arg_int4(ngx_http_chat_args_t *a, int32_t v);
+void ngx_http_chat_arg_int8(ngx_http_chat_args_t *a, int64_t v);
+void ngx_http_chat_arg_bool(ngx_http_chat_args_t *a, ngx_uint_t v);
+void ngx_http_chat_arg_null(ngx_http_chat_args_t *a);
+/* NULL pointers give SQL NULL */
+void ngx_http_chat_arg_id(ngx_http_chat_args_t *a, ngx_http_chat_id_t *id);
+void ngx_http_chat_arg_text(ngx_http_chat_args_t *a, ngx_str_t *s);
+void ngx_http_chat_arg_bytes(ngx_http_chat_args_t *a, u_char *p, size_t len);
+/* site, kind, id, issued, session */
+void ngx_http_chat_arg_actor(ngx_http_chat_args_t *a,
+    ngx_http_chat_actor_t *actor);
+/* the epoch of the installation, as last read */
+void ngx_http_chat_arg_epoch(ngx_http_chat_args_t *a);
+
+
+/* columns of a result (binary); NULL gives 0 or an empty string */
+
+int32_t ngx_http_chat_col_int4(PGresult *res, ngx_uint_t row, ngx_uint_t col);
+int64_t ngx_http_chat_col_int8(PGresult *res, ngx_uint_t row, ngx_uint_t col);
+ngx_uint_t ngx_http_chat_col_bool(PGresult *res, ngx_uint_t row,
+    ngx_uint_t col);
+/* points into res: valid as long as res */
+void ngx_http_chat_col_text(PGresult *res, ngx_uint_t row, ngx_uint_t col,
+    ngx_str_t *s);
+/* NGX_DECLINED on NULL, NGX_ERROR when it is no uuid */
+ngx_int_t ngx_http_chat_col_id(PGresult *res, ngx_uint_t row, ngx_uint_t col,
+    ngx_http_chat_id_t *id);
+
+
+/*
+ * One statement on one lane.  Allocated by ngx_http_chat_store_call(), freed
+ * after done(); the result is valid only inside done().  data is the
+ * caller's: a request sets it through ngx_http_chat_wait(), which clears it
+ * when the request goes away, and done() must then do without.
+ */
+
+typedef void (*ngx_http_chat_call_pt)(ngx_http_chat_call_t *call);
+
+struct ngx_http_chat_call_s {
+    ngx_http_chat_pg_op_t     op;
+    ngx_http_chat_call_pt     done;
+    void                     *data;
+    ngx_int_t                 rc;            /* as in ngx_http_chat_pg.h */
+    PGresult                 *res;           /* NULL unless rc is NGX_OK */
+};
+
+/*
+ * NULL: out of memory or the queue is full; done() will not be called, and
+ * the caller answers 503.
+ */
+ngx_http_chat_call_t *ngx_http_chat_store_call(ngx_http_chat_lane_e lane,
+    ngx_http_chat_query_e query, ngx_http_chat_args_t *args,
+    ngx_http_chat_call_pt done, void *data);
+
+/* life of a worker */
+ngx_int_t ngx_http_chat_store_init(ngx_cycle_t *cycle,
+    ngx_http_chat_main_conf_t *mcf);
+void ngx_http_chat_store_exit(void);
+
+/* schema, sites and epoch are known, and the fast lane is connected */
+ngx_uint_t ngx_http_chat_store_ready(void);
+
+/* NGX_HTTP_CHAT_EPOCH_LEN characters; zeros until the first connect */
+u_char *ngx_http_chat_store_epoch(void);
+
+/* operations queued or in flight over all lanes */
+ngx_uint_t ngx_http_chat_store_pending(void);
+
+ngx_http_chat_pg_stats_t *ngx_http_chat_store_stats(
+    ngx_http_chat_lane_e lane);
+
+
+#endif /* _NGX_HTTP_CHAT_STORE_H_INCLUDED_ */
