@@ -76,7 +76,7 @@ RECIPE =	$(TREE) $(OPTIONS) $(NGX_CONF_FLAGS) \
 		$(SRCS) $(DEPS) $(ASSETS)
 
 
-.PHONY:		all module install clean help packages FORCE
+.PHONY:		all module install demo clean help packages FORCE
 .DELETE_ON_ERROR:
 
 all:		module		## build the module (the default)
@@ -118,6 +118,11 @@ install:	module		## install it into nginx's modules directory
 	install -m 644 $(MODULE) $(DESTDIR)$(MODULES)/.$(NAME).so.new
 	mv -f $(DESTDIR)$(MODULES)/.$(NAME).so.new \
 		$(DESTDIR)$(MODULES)/$(NAME).so
+
+demo:		module		## a shop with chat on http://127.0.0.1:8080/
+	@t/lib/packages run
+	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) \
+		exec setpriv --pdeathsig TERM examples/demo/run
 
 clean:				## remove everything that was built
 	rm -rf $(OUT)
