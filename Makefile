@@ -65,6 +65,19 @@ ASSETS :=	$(sort $(patsubst src/%,%,$(shell find src/assets -type f \
 		! -name '.*' 2>/dev/null)))
 GZIPPED :=	$(ASSETS:%=$(OBJS)/%.gz)
 
+CODE :=		$(sort $(wildcard src/*.[ch] t/unit/*.[ch]))
+SHELLS :=	.ci/run examples/demo/run t/lib/cluster t/lib/packages \
+		t/lib/suite
+SCRIPTS :=	$(filter %.js %.mjs,$(ASSETS:%=src/%)) \
+		$(wildcard t/browser/*.mjs t/browser/*.js)
+EXPORTED :=	$(NAME)|ngx_modules|ngx_module_names|ngx_module_order
+
+UNITS :=	$(patsubst t/unit/%.c,$(OUT)/unit/%,$(wildcard t/unit/*_test.c))
+NPM :=		$(patsubst %,t/browser/node_modules/.package-lock.json,\
+		$(wildcard t/browser/package-lock.json))
+T =
+TESTS =		$(or $(T),$(sort $(wildcard t/*.t t/browser/*.t)) $(UNITS))
+
 OPTIONS =	--with-cc='$(CC)' \
 		--with-cc-opt='$(CFLAGS) $(FLAGS) $(WARN)' \
 		--with-ld-opt='$(LDFLAGS) $(LDHARD)' \
@@ -76,7 +89,7 @@ RECIPE =	$(TREE) $(OPTIONS) $(NGX_CONF_FLAGS) \
 		$(SRCS) $(DEPS) $(ASSETS)
 
 
-.PHONY:		all module install demo clean help packages FORCE
+.PHONY:		all module install test check demo clean help packages FORCE
 .DELETE_ON_ERROR:
 
 all:		module		## build the module (the default)
@@ -119,6 +132,47 @@ install:	module		## install it into nginx's modules directory
 	mv -f $(DESTDIR)$(MODULES)/.$(NAME).so.new \
 		$(DESTDIR)$(MODULES)/$(NAME).so
 
+test:		module $(UNITS) $(NPM)	## run the tests; T=<file>... only these
+	@t/lib/packages run test
+	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/lib/suite $(TESTS)
+
+# a unit test names the sources it is linked with
+
+sources =	$(shell sed -n 's/^ \* Sources: //p' t/unit/$(1).c)
+
+.SECONDEXPANSION:
+
+$(UNITS): $(OUT)/unit/%: t/unit/%.c $$(call sources,$$*) $(DEPS) \
+		t/unit/unit.h | $(DIR)/configured
+	@mkdir -p $(@D)
+	$(CC) -o $@ -g -O1 -fsanitize=address,undefined $(WARN) -Werror \
+		-Wno-unused-parameter $(addprefix -I,src $(OBJS) \
+		$(addprefix $(DIR)/tree/src/,core event event/modules os/unix)) \
+		$< $(call sources,$*) -lcrypto
+
+t/browser/node_modules/.package-lock.json: t/browser/package-lock.json
+	@t/lib/packages test
+	cd t/browser && npm ci --no-audit --no-fund < /dev/null
+	@touch $@
+
+check:		module $(NPM)	## style, directions, symbols, static analysis
+	@t/lib/packages check
+	@t/lib/style $(CODE)
+	@t/lib/arrows $(filter src/%,$(CODE))
+	@! nm -D --defined-only $(MODULE) | awk '{ print $$3 }' \
+		| grep -vxE '$(EXPORTED)'
+	@! nm -g --defined-only $(OBJS)/addon/src/*.o | awk 'NF == 3' \
+		| grep -v ' $(NAME:_module=)'
+	@for f in $(SHELLS); do sh -n $$f || exit 1; done
+	@for f in $(SCRIPTS); do node --check $$f || exit 1; done
+	@cppcheck -q --inline-suppr --error-exitcode=1 --max-configs=1 \
+		--enable=warning,performance,portability \
+		--suppress=missingInclude --suppress=uninitMemberVar \
+		-DNGX_PTR_SIZE=8 $(filter src/%.c,$(CODE))
+ifneq ($(NPM),)
+	@cd t/browser && npx --no-install tsc -p tsconfig.json
+endif
+
 demo:		module		## a shop with chat on http://127.0.0.1:8080/
 	@t/lib/packages run
 	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) \
@@ -128,9 +182,10 @@ clean:				## remove everything that was built
 	rm -rf $(OUT)
 
 help:				## this list
-	@sed -n 's/^\([a-z]*\):.*##/\1	/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z]*\):.*##/\1	/p' Makefile | expand -t 10
 	@echo
 	@echo 'NGX_SRC=<dir>   build with an upstream nginx source tree'
+	@echo 'T=<file>...     run these tests only'
 	@echo 'CC=clang        choose the compiler'
 	@echo 'BUILD=<dir>     where everything goes ($(BUILD))'
 	@echo 'DESTDIR=<dir>   prefix of the installed file'
