@@ -19,7 +19,7 @@
  * that has not been read is discarded.
  */
 
-/* application/json; body is copied into r->pool unless it lives there */
+/* application/json; body is copied into r->pool */
 ngx_int_t ngx_http_chat_reply_json(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *body);
 
@@ -52,9 +52,9 @@ typedef enum {
 
 
 /*
- * field and detail are C strings or NULL; they must be static or live in
- * r->pool; field is JSON-escaped here.  extra: NULL, or members to add,
- * such as "\"events\":[]" (no comma).
+ * field and detail are C strings or NULL, copied and JSON-escaped here; a
+ * field longer than 64 bytes is left out.  extra: NULL, or members to add,
+ * such as "\"events\":[]" (no comma).  Each 503 is counted in chat_status.
  */
 ngx_int_t ngx_http_chat_reply_problem(ngx_http_request_t *r,
     ngx_http_chat_problem_e code, const char *field, const char *detail);
@@ -63,11 +63,26 @@ ngx_int_t ngx_http_chat_reply_problem_with(ngx_http_request_t *r,
     ngx_http_chat_problem_e code, const char *field, const char *detail,
     ngx_str_t *extra);
 
+/*
+ * Answers an OPTIONS request: 204 with what a preflight asks for when its
+ * Origin is in "chat_origin", else 403.
+ */
+ngx_int_t ngx_http_chat_reply_preflight(ngx_http_request_t *r);
+
+/*
+ * CORS headers of an answer that is sent by other means than the functions
+ * above.  NGX_OK also when the request gets none, or NGX_ERROR.
+ */
+ngx_int_t ngx_http_chat_reply_cors(ngx_http_request_t *r);
+
 /* adds a header; name is a C string; value in r->pool or static.  NGX_ERROR */
 ngx_int_t ngx_http_chat_reply_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value);
 
-/* outcome of an SQL function ("not_found", "invalid:assignee", ...) */
+/*
+ * The problem of an outcome of an SQL function ("not_found",
+ * "invalid:assignee", ...); busy is 503, one that is none of them 500.
+ */
 ngx_int_t ngx_http_chat_reply_outcome(ngx_http_request_t *r,
     ngx_str_t *outcome);
 
