@@ -47,8 +47,9 @@ LDHARD :=
 NGX_CONF_FLAGS = --prefix=$(PREFIX) --error-log-path=stderr \
 		--with-compat --with-debug \
 		--with-threads --with-http_ssl_module --with-http_v2_module \
-		--with-http_v3_module --with-http_realip_module \
-		--with-http_auth_request_module --with-http_stub_status_module
+		--with-http_realip_module --with-http_auth_request_module \
+		--with-http_stub_status_module \
+		$(if $(wildcard $(TREE)/src/http/v3),--with-http_v3_module)
 
 endif
 
@@ -66,17 +67,20 @@ ASSETS :=	$(sort $(patsubst src/%,%,$(shell find src/assets -type f \
 GZIPPED :=	$(ASSETS:%=$(OBJS)/%.gz)
 
 CODE :=		$(sort $(wildcard src/*.[ch] t/unit/*.[ch]))
-SHELLS :=	.ci/run examples/demo/run t/lib/cluster t/lib/packages \
-		t/lib/suite
+SHELLS :=	.ci/run examples/demo/run t/lib/cluster \
+		t/lib/nginx-source t/lib/packages t/lib/run
 SCRIPTS :=	$(filter %.js %.mjs,$(ASSETS:%=src/%)) \
 		$(wildcard t/browser/*.mjs t/browser/*.js)
 EXPORTED :=	$(NAME)|ngx_modules|ngx_module_names|ngx_module_order
+
+ASAN :=		-fsanitize=address,undefined
+ASAN_OPTIONS =	detect_leaks=1:abort_on_error=1:disable_coredump=1
+UBSAN_OPTIONS =	print_stacktrace=1
 
 UNITS :=	$(patsubst t/unit/%.c,$(OUT)/unit/%,$(wildcard t/unit/*_test.c))
 NPM :=		$(patsubst %,t/browser/node_modules/.package-lock.json,\
 		$(wildcard t/browser/package-lock.json))
 T =
-TESTS =		$(or $(T),$(sort $(wildcard t/*.t t/browser/*.t)) $(UNITS))
 
 OPTIONS =	--with-cc='$(CC)' \
 		--with-cc-opt='$(CFLAGS) $(FLAGS) $(WARN)' \
@@ -89,7 +93,7 @@ RECIPE =	$(TREE) $(OPTIONS) $(NGX_CONF_FLAGS) \
 		$(SRCS) $(DEPS) $(ASSETS)
 
 
-.PHONY:		all module install test check demo clean help packages FORCE
+.PHONY:		all module install test asan check demo clean help packages FORCE
 .DELETE_ON_ERROR:
 
 all:		module		## build the module (the default)
@@ -134,7 +138,7 @@ install:	module		## install it into nginx's modules directory
 
 test:		module $(UNITS) $(NPM)	## run the tests; T=<file>... only these
 	@t/lib/packages run test
-	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/lib/suite $(TESTS)
+	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/lib/run $(T)
 
 # a unit test names the sources it is linked with
 
@@ -149,6 +153,15 @@ $(UNITS): $(OUT)/unit/%: t/unit/%.c $$(call sources,$$*) $(DEPS) \
 		-Wno-unused-parameter $(addprefix -I,src $(OBJS) \
 		$(addprefix $(DIR)/tree/src/,core event event/modules os/unix)) \
 		$< $(call sources,$*) -lcrypto
+
+asan:				## the tests, with all of nginx under ASan and UBSan
+	@$(if $(NGX_SRC),,t/lib/packages upstream)
+	@$(if $(NGX_SRC),,t/lib/nginx-source $(OUT)/nginx-source)
+	@ASAN_OPTIONS=$(ASAN_OPTIONS) UBSAN_OPTIONS=$(UBSAN_OPTIONS) \
+		$(MAKE) --no-print-directory BUILD=$(OUT)/asan \
+		NGX_SRC='$(or $(NGX_SRC),$(OUT)/nginx-source)' \
+		CFLAGS='$(ASAN) -g -O1 -fno-omit-frame-pointer \
+			-DNGX_DEBUG_PALLOC=1' LDFLAGS='$(ASAN)' test
 
 t/browser/node_modules/.package-lock.json: t/browser/package-lock.json
 	@t/lib/packages test
