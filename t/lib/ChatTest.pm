@@ -209,17 +209,82 @@ sub agent_token {
     return $known if defined $known && !%opt;
 
     my $token = sha256("$run $label " . rand);
+    my $session = uuid('session ' . unpack 'H*', $token);
 
     psql('INSERT INTO chat.agent_session (id, site, agent, token_hash, '
-         . 'expires_at, ends_at, created_at) SELECT gen_random_uuid(), '
-         . "a.site, a.id, '\\x" . unpack('H*', sha256($token)) . "', "
+         . 'expires_at, ends_at, created_at) SELECT ' . quote($session)
+         . ", a.site, a.id, '\\x" . unpack('H*', sha256($token)) . "', "
          . 'now() + interval ' . quote($opt{expires} // '12 hours')
          . ', now() + interval ' . quote($opt{ends} // '7 days')
          . ", now() FROM chat.agent a WHERE a.id = '$id'");
 
-    $agents{$label}{token} = base64url($token) if !%opt;
+    if (!%opt) {
+        $agents{$label}{token} = base64url($token);
+        $agents{$label}{session} = $session;
+    }
 
     return base64url($token);
+}
+
+
+# Five SQL values: site, kind, id, issued, session of "visitor alice" or
+# "agent dana".
+
+sub actor {
+    my ($who) = @_;
+
+    my ($kind, $label) = split ' ', $who;
+
+    if ($kind eq 'visitor') {
+        my $now = int(time * 1000);
+        return (site_id(), "'visitor'", quote(visitor($label)), $now, 'NULL');
+    }
+
+    agent_token($label);
+    return (site_id(), "'agent'", quote(agent($label)), 0,
+            quote($agents{$label}{session}));
+}
+
+
+# A new conversation of a visitor with these messages; its id.
+
+my $messages = 0;
+
+sub conversation {
+    my ($label, @texts) = @_;
+
+    my $id = uuid('conversation ' . ++$messages);
+    my ($first, @more) = @texts ? @texts : 'hello';
+
+    psql('SELECT outcome FROM chat.conversation_create_1(' . join(', ',
+        actor("visitor $label"), quote($id), 'gen_random_uuid()',
+        quote("c-$messages"), quote($first), quote(epoch())) . ')');
+    message($id, "visitor $label", $_) for @more;
+
+    return $id;
+}
+
+
+# Appends a message by "visitor alice" or "agent dana", or by "note dana" an
+# internal one; returns its seq.
+
+sub message {
+    my ($conversation, $who, $text, $client_msg_id) = @_;
+
+    my $note = $who =~ s/^note /agent / ? 'true' : 'false';
+    my @row = (actor($who), quote($conversation), 'gen_random_uuid()',
+               quote($client_msg_id // 'm-' . ++$messages), $note,
+               quote($text), 'NULL', -1);
+    my @types = qw(int text uuid bigint uuid uuid uuid text boolean text text
+                   bigint);
+
+    my $row = psql('SELECT outcome, seq FROM chat.append_1('
+                   . join(', ', map { "ARRAY[$row[$_]]::$types[$_]\[]" }
+                                0 .. $#row)
+                   . ', true) WHERE idx = 1');
+
+    die "append: $row\n" unless $row =~ /^(?:created|duplicate)\|(\d+)$/;
+    return $1;
 }
 
 
