@@ -49,7 +49,9 @@ typedef struct {
     ngx_msec_t                drain;
     ngx_array_t               sites;         /* ngx_http_chat_site_t * */
     void                     *thread_pool;   /* ngx_thread_pool_t * */
-    ngx_uint_t                used;          /* some location has chat on */
+    ngx_uint_t                used;          /* locations with chat on */
+    ngx_str_t                 first;         /* name of the first of them */
+    ngx_uint_t                status;        /* locations with chat_status */
 } ngx_http_chat_main_conf_t;
 
 
@@ -139,6 +141,9 @@ struct ngx_http_chat_ctx_s {
 
 /* module */
 extern ngx_module_t  ngx_http_chat_module;
+
+/* adds $chat_site, $chat_role, ...; preconfiguration */
+ngx_int_t ngx_http_chat_variables(ngx_conf_t *cf);
 
 /* route: content handler of a location with "chat" on */
 ngx_int_t ngx_http_chat_route_handler(ngx_http_request_t *r);

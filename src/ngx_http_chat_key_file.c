@@ -10,6 +10,7 @@
 #include <openssl/rand.h>
 
 #include "ngx_http_chat_key.h"
+#include "ngx_http_chat_secret.h"
 
 
 /* two keys and some comments */
@@ -18,8 +19,6 @@
 #define NGX_HTTP_CHAT_KEY_NEW       32           /* bytes of a new key */
 
 
-static ngx_int_t ngx_http_chat_key_read(ngx_conf_t *cf, ngx_str_t *path,
-    u_char *buf, size_t *len);
 static ngx_int_t ngx_http_chat_key_create(ngx_conf_t *cf, ngx_str_t *path);
 static ngx_int_t ngx_http_chat_key_write(ngx_conf_t *cf, u_char *temp,
     u_char *path, u_char *text, size_t len);
@@ -38,7 +37,8 @@ ngx_http_chat_key_load(ngx_conf_t *cf, ngx_str_t *path, ngx_uint_t create,
     const char           *err;
     ngx_pool_cleanup_t   *cln;
 
-    rc = ngx_http_chat_key_read(cf, path, buf, &len);
+    rc = ngx_http_chat_secret_read(cf, "chat_key", path, buf, sizeof(buf),
+                                   &len);
 
     if (rc == NGX_DECLINED && create) {
 
@@ -46,11 +46,12 @@ ngx_http_chat_key_load(ngx_conf_t *cf, ngx_str_t *path, ngx_uint_t create,
             return NGX_CONF_ERROR;
         }
 
-        rc = ngx_http_chat_key_read(cf, path, buf, &len);
+        rc = ngx_http_chat_secret_read(cf, "chat_key", path, buf,
+                                       sizeof(buf), &len);
     }
 
     if (rc == NGX_DECLINED) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"chat_key\" directive: the key file \"%V\" does "
                            "not exist; \"chat_key %V create\" makes it",
                            path, path);
@@ -83,80 +84,6 @@ ngx_http_chat_key_load(ngx_conf_t *cf, ngx_str_t *path, ngx_uint_t create,
     *keys = cln->data;
 
     return NGX_CONF_OK;
-}
-
-
-/* NGX_DECLINED: there is no such file */
-
-static ngx_int_t
-ngx_http_chat_key_read(ngx_conf_t *cf, ngx_str_t *path, u_char *buf,
-    size_t *len)
-{
-    ssize_t          n;
-    ngx_fd_t         fd;
-    ngx_err_t        err;
-    ngx_file_info_t  fi;
-
-    fd = ngx_open_file(path->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
-                       NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        err = ngx_errno;
-
-        if (err == NGX_ENOENT) {
-            return NGX_DECLINED;
-        }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
-                           "\"chat_key\" directive: " ngx_open_file_n
-                           " \"%V\" failed", path);
-        return NGX_ERROR;
-    }
-
-    n = NGX_ERROR;
-
-    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "\"chat_key\" directive: " ngx_fd_info_n
-                           " \"%V\" failed", path);
-        goto done;
-    }
-
-    if (!ngx_is_file(&fi)
-        || ngx_file_size(&fi) > NGX_HTTP_CHAT_KEY_FILE_MAX)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"chat_key\" directive: \"%V\" is not a regular "
-                           "file of at most %d bytes",
-                           path, NGX_HTTP_CHAT_KEY_FILE_MAX);
-        goto done;
-    }
-
-    if (ngx_file_access(&fi) & 0007) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "the key file \"%V\" is open to all users; "
-                           "its mode should be 0600", path);
-    }
-
-    n = ngx_read_fd(fd, buf, NGX_HTTP_CHAT_KEY_FILE_MAX);
-
-    if (n == -1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "\"chat_key\" directive: " ngx_read_fd_n
-                           " \"%V\" failed", path);
-        goto done;
-    }
-
-    *len = n;
-
-done:
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_log_error(NGX_LOG_ALERT, cf->log, ngx_errno,
-                      ngx_close_file_n " \"%V\" failed", path);
-    }
-
-    return n < 0 ? NGX_ERROR : NGX_OK;
 }
 
 

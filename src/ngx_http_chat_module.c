@@ -1,0 +1,394 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat.h"
+#include "ngx_http_chat_assets.h"
+#include "ngx_http_chat_conf.h"
+#include "ngx_http_chat_status.h"
+#include "ngx_http_chat_store.h"
+
+
+static void *ngx_http_chat_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_chat_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_http_chat_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_chat_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_int_t ngx_http_chat_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_chat_require(ngx_conf_t *cf,
+    ngx_http_chat_main_conf_t *mcf);
+static ngx_int_t ngx_http_chat_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_chat_init_process(ngx_cycle_t *cycle);
+static void ngx_http_chat_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_http_chat_range_t  ngx_http_chat_poll_range = {
+    1000, 55000, "a time from 1s to 55s"
+};
+
+static ngx_http_chat_range_t  ngx_http_chat_drain_range = {
+    1, 3600000, "a time from 1ms to 1h"
+};
+
+static ngx_http_chat_range_t  ngx_http_chat_message_range = {
+    1, 16384, "a size from 1 to 16384 bytes"
+};
+
+
+static ngx_command_t  ngx_http_chat_commands[] = {
+
+    { ngx_string("chat"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_chat_conf_chat,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chat_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_chat_conf_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chat_postgres"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_chat_conf_postgres,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chat_migrate"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_chat_main_conf_t, migrate),
+      NULL },
+
+    { ngx_string("chat_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_chat_conf_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chat_thread_pool"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_chat_conf_thread_pool,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chat_drain"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_chat_conf_time,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_chat_main_conf_t, drain),
+      &ngx_http_chat_drain_range },
+
+    { ngx_string("chat_site"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_chat_conf_site,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chat_origin"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_chat_conf_origin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chat_secure"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_chat_conf_secure,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chat_poll_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_chat_conf_time,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_chat_loc_conf_t, poll_timeout),
+      &ngx_http_chat_poll_range },
+
+    { ngx_string("chat_max_message"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_chat_conf_size,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_chat_loc_conf_t, max_message),
+      &ngx_http_chat_message_range },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_chat_module_ctx = {
+    ngx_http_chat_variables,               /* preconfiguration */
+    ngx_http_chat_init,                    /* postconfiguration */
+
+    ngx_http_chat_create_main_conf,        /* create main configuration */
+    ngx_http_chat_init_main_conf,          /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_chat_create_loc_conf,         /* create location configuration */
+    ngx_http_chat_merge_loc_conf           /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_chat_module = {
+    NGX_MODULE_V1,
+    &ngx_http_chat_module_ctx,             /* module context */
+    ngx_http_chat_commands,                /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_http_chat_init_module,             /* init module */
+    ngx_http_chat_init_process,            /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_chat_exit_process,            /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+/* this process is a worker and init_process has been through */
+
+static ngx_uint_t  ngx_http_chat_running;
+
+
+static void *
+ngx_http_chat_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_chat_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_chat_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     mcf->postgres = { 0, NULL };
+     *     mcf->keys = NULL;
+     *     mcf->thread_pool = NULL;
+     *     mcf->used = 0;
+     *     mcf->first = { 0, NULL };
+     *     mcf->status = 0;
+     */
+
+    mcf->migrate = NGX_CONF_UNSET;
+    mcf->drain = NGX_CONF_UNSET_MSEC;
+
+    if (ngx_array_init(&mcf->sites, cf->pool, 4,
+                       sizeof(ngx_http_chat_site_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return mcf;
+}
+
+
+static char *
+ngx_http_chat_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_chat_main_conf_t *mcf = conf;
+
+    ngx_conf_init_value(mcf->migrate, 1);
+    ngx_conf_init_msec_value(mcf->drain, 10000);
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_chat_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_chat_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_chat_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->prefix = { 0, NULL };
+     */
+
+    conf->halves = NGX_CONF_UNSET_UINT;
+    conf->site = NGX_CONF_UNSET_PTR;
+    conf->origins = NGX_CONF_UNSET_PTR;
+    conf->secure = NGX_CONF_UNSET_UINT;
+    conf->poll_timeout = NGX_CONF_UNSET_MSEC;
+    conf->max_message = NGX_CONF_UNSET_SIZE;
+
+    return conf;
+}
+
+
+static char *
+ngx_http_chat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_chat_loc_conf_t *prev = parent;
+    ngx_http_chat_loc_conf_t *conf = child;
+
+    ngx_str_t                  name;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* "if" and "limit_except" blocks belong to the location around them */
+
+    if (clcf->noname && prev->halves != NGX_CONF_UNSET_UINT
+        && prev->halves != NGX_HTTP_CHAT_OFF)
+    {
+        conf->halves = prev->halves;
+        conf->prefix = prev->prefix;
+
+        if (clcf->handler == NULL) {
+            clcf->handler = ngx_http_chat_route_handler;
+        }
+    }
+
+    ngx_conf_merge_uint_value(conf->halves, NGX_CONF_UNSET_UINT,
+                              NGX_HTTP_CHAT_OFF);
+
+    ngx_conf_merge_ptr_value(conf->site, prev->site, NULL);
+
+    if (conf->site == NULL && conf->halves != NGX_HTTP_CHAT_OFF) {
+        ngx_str_set(&name, "default");
+
+        conf->site = ngx_http_chat_conf_add_site(cf, &name);
+        if (conf->site == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
+    ngx_conf_merge_uint_value(conf->secure, prev->secure,
+                              NGX_HTTP_CHAT_SECURE_AUTO);
+    ngx_conf_merge_msec_value(conf->poll_timeout, prev->poll_timeout, 25000);
+    ngx_conf_merge_size_value(conf->max_message, prev->max_message, 16384);
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_chat_init(ngx_conf_t *cf)
+{
+    ngx_http_chat_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_chat_module);
+
+    if (mcf->used && ngx_http_chat_require(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (mcf->used || mcf->status) {
+        return ngx_http_chat_status_zone(cf);
+    }
+
+    return NGX_OK;
+}
+
+
+/* what a location with "chat" on cannot do without */
+
+static ngx_int_t
+ngx_http_chat_require(ngx_conf_t *cf, ngx_http_chat_main_conf_t *mcf)
+{
+    if (mcf->postgres.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"chat\" in location \"%V\" needs "
+                           "\"chat_postgres <conninfo>\" at the http level",
+                           &mcf->first);
+        return NGX_ERROR;
+    }
+
+    if (mcf->keys == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"chat\" in location \"%V\" needs "
+                           "\"chat_key <file> [create]\" at the http level",
+                           &mcf->first);
+        return NGX_ERROR;
+    }
+
+    return ngx_http_chat_conf_threads(cf, mcf, NULL);
+}
+
+
+static ngx_int_t
+ngx_http_chat_init_module(ngx_cycle_t *cycle)
+{
+    ngx_http_chat_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_chat_module);
+
+    if (mcf == NULL || !mcf->used) {
+        return NGX_OK;
+    }
+
+    return ngx_http_chat_assets_init(cycle);
+}
+
+
+static ngx_int_t
+ngx_http_chat_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_chat_main_conf_t  *mcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER
+        && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_chat_module);
+
+    if (mcf == NULL || (!mcf->used && !mcf->status)) {
+        return NGX_OK;
+    }
+
+    ngx_http_chat_status_worker(cycle);
+
+    if (!mcf->used) {
+        return NGX_OK;
+    }
+
+    /* here, since a seed made in the master would be that of all workers */
+
+    json_object_seed(0);
+
+    if (ngx_http_chat_store_init(cycle, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_chat_running = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_chat_exit_process(ngx_cycle_t *cycle)
+{
+    if (!ngx_http_chat_running) {
+        return;
+    }
+
+    ngx_http_chat_store_exit();
+
+    ngx_http_chat_running = 0;
+}
