@@ -1,0 +1,183 @@
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ *
+ * Shapes shared by the widget and the console.  Read by tsc only: this file
+ * is never served.
+ */
+
+
+/* What the server sends. */
+
+type Person = {
+    kind: 'visitor' | 'agent' | 'bot' | 'system';
+    id: string;
+    name?: string | null;
+};
+
+type ChatEvent = {
+    type: string;
+    conversation?: string;
+    seq: number;
+    id?: string;
+    client_msg_id?: string;
+    sender: Person;
+    visibility?: 'public' | 'internal';
+    text?: string;
+    status?: Status;
+    assignee?: Named | null;
+    created_at?: string;
+};
+
+type Status = 'open' | 'pending' | 'snoozed' | 'resolved';
+
+type Named = { id: string; name?: string | null };
+
+type Summary = {
+    id: string;
+    status: Status;
+    visitor: Named & { verified?: boolean };
+    assignee: Named | null;
+    last: {
+        seq: number;
+        sender: Person;
+        text: string;
+        created_at: string;
+    } | null;
+    unread: number;
+    version: number;
+    next: string;
+    in?: boolean;
+};
+
+type Page = {
+    events: ChatEvent[];
+    next: string;
+    complete: boolean;
+    more: boolean;
+    reason?: string;
+};
+
+type LiveState = {
+    version: number;
+    read: Record<string, number>;
+};
+
+type InboxPage = { conversations: Summary[]; next: string; more: boolean };
+
+type Agent = { id: string; name: string; email: string; role: string };
+
+type Visitor = Named & { verified: boolean };
+
+type Session = {
+    visitor: Visitor;
+    conversations: Summary[];
+};
+
+type ProblemBody = {
+    code?: string;
+    field?: string;
+    events?: ChatEvent[];
+    conversation?: Summary;
+};
+
+
+/* What a page keeps. */
+
+/** The record of one conversation as far as this page has read it. */
+type Talk = {
+    id: string;
+    events: ChatEvent[];
+    next: string;
+    earlier: boolean;
+    read: Record<string, number>;
+};
+
+/** A message that is written but not yet in the record. */
+type Outgoing = {
+    id: string;
+    lane: string;
+    text: string;
+    visibility: 'public' | 'internal';
+    state: 'queued' | 'sending' | 'waiting' | 'failed';
+    reason: string | null;
+    created_at: string;
+    expected_seq?: number;
+};
+
+type OutgoingChange = Partial<Pick<Outgoing, 'state' | 'reason'>>;
+
+/** Whether live delivery works; since when not (ms since 1970). */
+type Line = { up: boolean; since: number };
+
+
+/* What the parts of a page hand each other. */
+
+type CallOptions = {
+    body?: object;
+    query?: Record<string, string | number | null | undefined>;
+    signal?: AbortSignal;
+    timeout?: number;
+};
+
+type Api = {
+    call(method: string, path: string, options?: CallOptions): Promise<any>;
+};
+
+type Topic = {
+    /** a conversation and the cursor to go on from */
+    conversation?: string;
+    since?: string;
+    /** an inbox cursor, '' for the first page, and its filters */
+    inbox?: string;
+    filter?: Record<string, string | undefined>;
+};
+
+type Sink = {
+    page?(page: Page): void;
+    state?(state: LiveState): void;
+    inbox?(page: InboxPage): void;
+    /** the line is up, or down for now and being retried */
+    line(up: boolean): void;
+    /** the server refused for good: nothing more will come */
+    end(problem: Error): void;
+};
+
+type Subscription = { close(): void; wake(): void };
+
+type Catalogue = Record<string, string | Partial<
+    Record<Intl.LDMLPluralRule, string>>>;
+
+type I18n = {
+    lang: string;
+    dir: 'ltr' | 'rtl';
+    t(key: string, values?: Record<string, string | number>): string;
+    has(key: string): boolean;
+    time(iso: string | number): string;
+};
+
+type Store<S, E> = {
+    get(): S;
+    dispatch(event: E): void;
+    /** returns what ends it */
+    subscribe(listener: (state: S) => void): () => void;
+};
+
+/** What the loader gives to the widget it loads. */
+type Frame = {
+    base: string;
+    /** the name under which this prefix keeps things in the browser */
+    key: string;
+    lang: string;
+    host: HTMLElement;
+    root: ShadowRoot;
+    launcher: HTMLButtonElement;
+    badge: HTMLElement;
+};
+
+type Panel = {
+    open(): void;
+    close(): void;
+    toggle(): void;
+    /** as it was before the page was loaded again */
+    restore(): void;
+};

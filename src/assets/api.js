@@ -1,0 +1,112 @@
+/* Copyright (C) the ngx_http_chat_module authors */
+
+const TIMEOUT = 15000;
+
+
+/** An answer that is not a success; status 0 when none came. */
+export class Problem extends Error {
+    /**
+     * @param {number} status
+     * @param {ProblemBody} [body]
+     * @param {number} [retryAfter] ms
+     */
+    constructor(status, body = {}, retryAfter = 0) {
+        const code = body.code
+                     || (status === 0 || status >= 500 ? 'unavailable'
+                                                       : 'refused');
+
+        super(code);
+        this.status = status;
+        this.code = code;
+        this.body = body;
+        this.retryAfter = retryAfter;
+    }
+
+    /** Whether the same request may succeed later. */
+    get passing() {
+        return this.status === 0 || this.status === 408
+               || this.status === 429 || this.status >= 500;
+    }
+}
+
+
+/**
+ * The HTTP API under a prefix.  Calls resolve with the parsed answer (null
+ * when it is empty) and reject with a Problem.
+ *
+ * @param {string} base the prefix with a slash at its end
+ * @param {Record<string, string>} [headers] sent with every request
+ * @returns {Api}
+ */
+export function createApi(base, headers = {}) {
+    return {
+        async call(method, path, options = {}) {
+            const url = new URL(`v1/${path}`, base);
+
+            for (const [name, value] of Object.entries(options.query || {})) {
+                if (value !== undefined && value !== null) {
+                    url.searchParams.set(name, String(value));
+                }
+            }
+
+            const stop = new AbortController();
+            const timer = setTimeout(() => stop.abort(),
+                                     options.timeout || TIMEOUT);
+            const cancel = () => stop.abort();
+
+            options.signal?.addEventListener('abort', cancel);
+
+            try {
+                return await request(method, url, options.body, headers,
+                                     stop.signal);
+            } finally {
+                clearTimeout(timer);
+                options.signal?.removeEventListener('abort', cancel);
+            }
+        },
+    };
+}
+
+
+/**
+ * @param {string} method
+ * @param {URL} url
+ * @param {object | undefined} body
+ * @param {Record<string, string>} headers
+ * @param {AbortSignal} signal
+ */
+async function request(method, url, body, headers, signal) {
+    let answer;
+    let parsed;
+
+    try {
+        answer = await fetch(url, {
+            method,
+            headers: body
+                     ? { ...headers, 'Content-Type': 'application/json' }
+                     : headers,
+            body: body && JSON.stringify(body),
+            cache: 'no-store',
+            credentials: 'same-origin',
+            signal,
+        });
+
+        parsed = await answer.text();
+    } catch {
+        throw new Problem(0);
+    }
+
+    try {
+        parsed = parsed === '' ? null : JSON.parse(parsed);
+    } catch {
+        throw new Problem(answer.ok ? 502 : answer.status);
+    }
+
+    if (!answer.ok) {
+        throw new Problem(answer.status, parsed || {},
+                          1000 * Number(answer.headers.get('Retry-After'))
+                          || 0);
+    }
+
+    return parsed;
+}

@@ -1,0 +1,42 @@
+/* Copyright (C) the ngx_http_chat_module authors */
+
+const FIRST = 1000;
+const MOST = 30000;
+const LEAST = 200;
+
+
+/**
+ * How long to wait before the next attempt, in ms: full jitter below a
+ * doubling ceiling, never before what the server asked for.
+ *
+ * @param {number} attempt attempts that failed in a row, from 1
+ * @param {number} [asked] Retry-After in ms
+ * @param {() => number} [random] uniform in [0, 1)
+ */
+export function delay(attempt, asked = 0, random = Math.random) {
+    const ceiling = Math.min(MOST, FIRST * 2 ** Math.min(attempt - 1, 10));
+
+    return asked + LEAST + Math.floor(random() * ceiling);
+}
+
+
+/**
+ * A timer that can be cut short.
+ *
+ * @param {number} ms
+ */
+export function nap(ms) {
+    /** @type {() => void} */
+    let wake = () => {};
+
+    const done = new Promise((resolve) => {
+        const timer = setTimeout(resolve, ms);
+
+        wake = () => {
+            clearTimeout(timer);
+            resolve(undefined);
+        };
+    });
+
+    return { done, wake };
+}

@@ -1,0 +1,96 @@
+/* Copyright (C) the ngx_http_chat_module authors */
+
+/*
+ * What a member does with a conversation, as calls of the HTTP API.
+ */
+
+
+/**
+ * A conversation as it is now, and the last page of its record.
+ *
+ * @param {Api} api
+ * @param {string} id
+ * @returns {Promise<{conversation: any, page: Page}>}
+ */
+export async function load(api, id) {
+    const [conversation, page] = await Promise.all([
+        api.call('GET', path(id)),
+        api.call('GET', `${path(id)}/events`),
+    ]);
+
+    return { conversation, page };
+}
+
+
+/**
+ * @param {Api} api
+ * @param {Talk} talk
+ * @returns {Promise<Page>}
+ */
+export function earlier(api, talk) {
+    return api.call('GET', `${path(talk.id)}/events`,
+                    { query: { before: talk.events[0]?.seq } });
+}
+
+
+/**
+ * @param {Api} api
+ * @param {Outgoing} item its text begins the conversation
+ */
+export async function begin(api, item) {
+    const ack = await api.call('POST', 'conversations', {
+        body: { client_msg_id: item.id, text: item.text },
+    });
+
+    return { conversation: ack.id, seq: ack.seq, created_at: ack.created_at };
+}
+
+
+/**
+ * @param {Api} api
+ * @param {string} id
+ * @param {Outgoing} item
+ */
+export async function send(api, id, item) {
+    const ack = await api.call('POST', `${path(id)}/messages`, {
+        body: {
+            client_msg_id: item.id,
+            text: item.text,
+            visibility: item.visibility === 'internal' ? 'internal'
+                                                       : undefined,
+            expected_seq: item.expected_seq,
+        },
+    });
+
+    return { conversation: id, ...ack };
+}
+
+
+/**
+ * A lost read mark does no harm: the next one covers it.
+ *
+ * @param {Api} api
+ * @param {string} id
+ * @param {number} seq
+ */
+export function read(api, id, seq) {
+    return api.call('POST', `${path(id)}/read`, { body: { seq } })
+              .catch(() => null);
+}
+
+
+/**
+ * @param {Api} api
+ * @param {string} id
+ * @param {object} change
+ * @returns {Promise<Summary>}
+ */
+export function change(api, id, change) {
+    return api.call('PATCH', path(id), { body: change });
+}
+
+
+/** @param {string} id */
+function path(id) {
+    return `conversations/${encodeURIComponent(id)}`;
+}

@@ -1,0 +1,94 @@
+/* Copyright (C) the ngx_http_chat_module authors */
+
+import { attr, h, icon } from './kernel.js';
+
+const SEND = 'M3 11.2 20 4l-6.6 17-2.6-7.3L3 11.2Zm7.8 2.5L20 4';
+
+
+/**
+ * The field to write in.  Enter sends, Shift+Enter breaks the line, and
+ * neither interrupts an input method; Ctrl or Cmd+Enter always sends.
+ *
+ * @param {object} options
+ * @param {string} options.label
+ * @param {string} options.send
+ * @param {number} options.most bytes of UTF-8
+ * @param {(text: string) => void} options.onsend
+ * @param {(text: string) => void} [options.oninput]
+ * @param {Node[]} [options.extra] controls before the button
+ */
+export function createComposer(options) {
+    const bytes = new TextEncoder();
+    const input = h('textarea', { class: 'input', dir: 'auto', rows: '1',
+                                  'aria-label': options.label,
+                                  placeholder: options.label,
+                                  enterkeyhint: 'send',
+                                  autocapitalize: 'sentences' });
+    const button = h('button', { type: 'submit', class: 'send',
+                                 'aria-label': options.send,
+                                 title: options.send },
+                     icon(SEND, true));
+    const element = h('form', { class: 'composer', novalidate: true },
+                      input, ...(options.extra || []), button);
+
+    const fit = () => {
+        const { value } = input;
+        const long = bytes.encode(value.trim()).length > options.most;
+
+        input.style.blockSize = 'auto';
+        input.style.blockSize = `${input.scrollHeight + 2}px`;
+        attr(input, 'aria-invalid', long ? 'true' : null);
+        attr(button, 'aria-disabled',
+             value.trim() === '' || long ? 'true' : null);
+    };
+
+    const submit = () => {
+        const value = input.value.trim();
+
+        if (value === '' || button.getAttribute('aria-disabled')) {
+            return;
+        }
+
+        input.value = '';
+        fit();
+        options.oninput?.('');
+        options.onsend(value);
+    };
+
+    element.addEventListener('submit', (event) => {
+        event.preventDefault();
+        submit();
+        input.focus();
+    });
+
+    input.addEventListener('input', () => {
+        fit();
+        options.oninput?.(input.value);
+    });
+
+    input.addEventListener('keydown', (event) => {
+        /* 229: a key that an input method has taken, in older browsers */
+        if (event.key !== 'Enter' || event.isComposing
+            || event.keyCode === 229 || event.shiftKey || event.altKey)
+        {
+            return;
+        }
+
+        event.preventDefault();
+        submit();
+    });
+
+    fit();
+
+    return {
+        element,
+        input,
+        button,
+
+        /** @param {string} value */
+        set(value) {
+            input.value = value;
+            fit();
+        },
+    };
+}

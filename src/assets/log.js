@@ -1,0 +1,286 @@
+/* Copyright (C) the ngx_http_chat_module authors */
+
+import { attr, h, keyed, text } from './kernel.js';
+import { paragraphs } from './bidi.js';
+import { plainName, problemText } from './i18n.js';
+import { eventKey, messageKey, readBy, same } from './talk.js';
+import { unrecorded } from './outgoing.js';
+
+/*
+ * The message log.  A line is made once and then only changes attributes and
+ * its state text, so that a confirmed message is not announced twice.
+ */
+
+const END = 24;
+const SEEN = 1000;
+
+
+/**
+ * @typedef {{key: string, event: ChatEvent | null, item: Outgoing | null,
+ *            own: boolean, note: boolean, at: string}} Line
+ */
+
+
+/**
+ * @param {object} options
+ * @param {I18n} options.i18n
+ * @param {string} options.label
+ * @param {Person['kind']} options.other whose read marks count as "seen"
+ * @param {() => void} options.onearlier
+ * @param {(seq: number) => void} options.onseen the log's end was in view
+ * @param {(id: string) => void} options.onretry
+ * @param {(id: string) => void} options.ondiscard
+ */
+export function createLog(options) {
+    const { i18n } = options;
+    const list = h('ol', { class: 'lines' });
+    const earlier = h('button', { type: 'button', class: 'earlier',
+                                  hidden: true, onclick: options.onearlier },
+                      i18n.t('log.earlier'));
+    const element = h('div', { class: 'log', role: 'log', tabindex: '0',
+                               'aria-label': options.label,
+                               'aria-relevant': 'additions' },
+                      earlier, list);
+    let shown = '';
+    let first = '';
+    let last = '';
+    let own = 0;
+    let seen = 0;
+    let bottom = 0;
+    let timer = 0;
+
+    /* Reading takes a second with the end of the log in view. */
+    const look = () => {
+        clearTimeout(timer);
+
+        if (bottom > seen && atEnd(element) && document.hasFocus()
+            && document.visibilityState === 'visible')
+        {
+            timer = window.setTimeout(() => {
+                seen = bottom;
+                options.onseen(seen);
+            }, SEEN);
+        }
+    };
+
+    element.addEventListener('scroll', look, { passive: true });
+    window.addEventListener('focus', look);
+    document.addEventListener('visibilitychange', look);
+
+    return {
+        element,
+
+        /**
+         * @param {Talk | null} talk
+         * @param {Outgoing[]} outgoing
+         * @param {Person} me
+         */
+        update(talk, outgoing, me) {
+            const lines = toLines(talk, outgoing, me);
+            const id = talk?.id ?? '';
+            const another = id !== shown;
+            const follow = another || atEnd(element)
+                           || outgoing.length > own;
+            const below = element.scrollHeight - element.scrollTop;
+            const grown = !another && first !== '' && lines.length > 0
+                          && lines[0].key !== first
+                          && lines[lines.length - 1].key === last;
+            const read = talk ? readBy(talk, options.other) : 0;
+
+            /* Old lines are shown, not announced. */
+            attr(element, 'aria-live', grown || another ? 'off' : null);
+            attr(element, 'aria-busy', another && lines.length > 0);
+            attr(earlier, 'hidden', !talk?.earlier);
+
+            keyed(list, lines, (line) => line.key,
+                  (line) => createLine(line, options),
+                  (node, line, before) => updateLine(node, line, before, read,
+                                                     i18n));
+
+            if (another || grown) {
+                requestAnimationFrame(() => {
+                    attr(element, 'aria-live', null);
+                    attr(element, 'aria-busy', null);
+                });
+            }
+
+            if (grown) {
+                element.scrollTop = element.scrollHeight - below;
+            } else if (follow) {
+                element.scrollTop = element.scrollHeight;
+            }
+
+            if (another) {
+                seen = 0;
+            }
+
+            shown = id;
+            first = lines[0]?.key ?? '';
+            last = lines[lines.length - 1]?.key ?? '';
+            own = outgoing.length;
+            bottom = talk?.events[talk.events.length - 1]?.seq ?? 0;
+            look();
+        },
+
+        /** To the newest line, for when the log becomes visible. */
+        toEnd() {
+            element.scrollTop = element.scrollHeight;
+            look();
+        },
+    };
+}
+
+
+/** @param {HTMLElement} element */
+function atEnd(element) {
+    return element.clientHeight > 0
+           && element.scrollTop + element.clientHeight
+              >= element.scrollHeight - END;
+}
+
+
+/**
+ * @param {Talk | null} talk
+ * @param {Outgoing[]} outgoing
+ * @param {Person} me
+ * @returns {Line[]}
+ */
+function toLines(talk, outgoing, me) {
+    const events = talk ? talk.events : [];
+    const kept = events.filter((event) => event.type === 'message'
+                                          || event.type === 'status'
+                                          || event.type === 'assignment');
+
+    return [
+        ...kept.map((event) => ({
+            key: eventKey(event), event, item: null,
+            own: same(event.sender, me),
+            note: event.visibility === 'internal', at: event.created_at || '',
+        })),
+        ...unrecorded(outgoing, events, me).map((item) => ({
+            key: messageKey(me, item.id), event: null, item, own: true,
+            note: item.visibility === 'internal', at: item.created_at,
+        })),
+    ];
+}
+
+
+/**
+ * @param {Line} line
+ * @param {Parameters<typeof createLog>[0]} options
+ */
+function createLine(line, options) {
+    const { i18n } = options;
+
+    if (line.event && line.event.type !== 'message') {
+        return h('li', { class: 'line change' }, h('p', { dir: 'auto' }));
+    }
+
+    const id = line.item?.id || line.event?.client_msg_id || '';
+    const body = (line.item || line.event)?.text || '';
+
+    return h('li', { class: 'line' },
+             h('p', { class: 'who' }),
+             h('div', { class: 'bubble' }, ...paragraphs(body)),
+             h('p', { class: 'meta', 'aria-live': 'off' }),
+             h('div', { class: 'again', hidden: true },
+               h('button', { type: 'button',
+                             onclick: () => options.onretry(id) },
+                 i18n.t('log.retry')),
+               h('button', { type: 'button',
+                             onclick: () => options.ondiscard(id) },
+                 i18n.t('log.discard'))));
+}
+
+
+/**
+ * @param {HTMLElement} node
+ * @param {Line} line
+ * @param {Line | null} before
+ * @param {number} read
+ * @param {I18n} i18n
+ */
+function updateLine(node, line, before, read, i18n) {
+    if (line.event && line.event.type !== 'message') {
+        text(node.children[0], changeText(line.event, i18n));
+        return;
+    }
+
+    const [who, , meta, again] = node.children;
+    const state = line.item ? line.item.state
+                  : line.event && line.event.seq <= read ? 'seen' : 'sent';
+    const words = [i18n.time(line.at)];
+
+    if (line.own && !(line.note && state === 'seen')) {
+        words.push(i18n.t(`state.${state}`));
+    }
+
+    if (line.item?.state === 'failed') {
+        words.push(problemText(i18n, line.item.reason || ''));
+    }
+
+    attr(node, 'class', `line ${line.own ? 'own' : 'other'}`
+                        + `${line.note ? ' note' : ''}`);
+    attr(node, 'data-state', state);
+    attr(who, 'class', before && sender(before) === sender(line)
+                       ? 'who same' : 'who');
+    text(who, whoText(line, i18n));
+    text(meta, words.filter(Boolean).join(' · '));
+    attr(again, 'hidden', state !== 'failed');
+}
+
+
+/** @param {Line} line */
+function sender(line) {
+    const { event } = line;
+
+    if (event && event.type !== 'message') {
+        return '';
+    }
+
+    return `${line.own || event?.sender.kind}/`
+           + `${line.own || event?.sender.id}/${line.note}`;
+}
+
+
+/**
+ * @param {Line} line
+ * @param {I18n} i18n
+ */
+function whoText(line, i18n) {
+    const name = line.own ? i18n.t('who.me') : personName(line.event, i18n);
+    const bot = line.event?.sender.kind === 'bot'
+                ? ` · ${i18n.t('who.bot')}` : '';
+
+    return line.note ? i18n.t('who.note', { name }) : `${name}${bot}`;
+}
+
+
+/**
+ * @param {ChatEvent | null} event
+ * @param {I18n} i18n
+ */
+function personName(event, i18n) {
+    const sender = event?.sender;
+
+    return plainName(sender?.name || '')
+           || i18n.t(`who.${sender?.kind || 'system'}`);
+}
+
+
+/**
+ * @param {ChatEvent} event
+ * @param {I18n} i18n
+ */
+function changeText(event, i18n) {
+    const name = personName(event, i18n);
+
+    if (event.type === 'status') {
+        return i18n.t(`change.${event.status}`, { name });
+    }
+
+    return event.assignee
+           ? i18n.t('change.assigned', {
+                 name, assignee: event.assignee.name || '' })
+           : i18n.t('change.unassigned', { name });
+}
