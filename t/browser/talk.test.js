@@ -1,0 +1,256 @@
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { accessible, inLog, launch, open, shot, signIn, site, write }
+    from './browser.js';
+
+const console_ = `${site.prefix}console/`;
+const mark = Date.now().toString(36);
+
+let browser;
+
+before(async () => {
+    browser = await launch();
+});
+
+after(() => browser?.close());
+
+
+test('a visitor and an agent talk, and both reload', async () => {
+    const visitor = await open(browser, site.page);
+    const agent = await open(browser, console_);
+
+    await signIn(agent.page);
+
+    await visitor.page.getByRole('button', { name: 'Open chat' }).click();
+    await visitor.page.getByRole('textbox').waitFor();
+    await accessible(visitor.page);
+    await shot(visitor.page, 'widget-empty');
+    await write(visitor.page, 'Write a message', `Hello ${mark}`);
+    await inLog(visitor.page, `Hello ${mark}`).waitFor();
+
+    const entry = agent.page.getByRole('link', { name: `Hello ${mark}` });
+
+    await entry.waitFor();
+    await entry.click();
+    await inLog(agent.page, `Hello ${mark}`).waitFor();
+
+    await write(agent.page, 'Write a reply', `Good day ${mark}`);
+    await inLog(visitor.page, `Good day ${mark}`).waitFor();
+    await write(visitor.page, 'Write a message', `Thanks ${mark}`);
+    await inLog(agent.page, `Thanks ${mark}`).waitFor();
+
+    await accessible(visitor.page);
+    await accessible(agent.page);
+    await shot(visitor.page, 'widget-talk');
+    await shot(agent.page, 'console-talk');
+
+    await visitor.page.reload();
+    await agent.page.reload();
+
+    for (const { page } of [visitor, agent]) {
+        for (const text of ['Hello', 'Good day', 'Thanks']) {
+            await inLog(page, `${text} ${mark}`).waitFor();
+            assert.equal(await inLog(page, `${text} ${mark}`).count(), 1);
+        }
+    }
+
+    assert.deepEqual(visitor.faults, []);
+    assert.deepEqual(agent.faults, []);
+    await visitor.context.close();
+    await agent.context.close();
+});
+
+
+test('nothing is stored or requested before the first open', async () => {
+    const { page, context, faults } = await open(browser, 'about:blank');
+    const asked = [];
+
+    page.on('request', (request) => asked.push(request.url()));
+    await page.goto(site.page);
+
+    const launcher = page.getByRole('button', { name: 'Open chat' });
+
+    await launcher.waitFor();
+    await accessible(page);
+    await shot(page, 'widget-closed');
+    assert.deepEqual(asked.filter((url) => url.startsWith(site.prefix)),
+                     [`${site.prefix}w.js`]);
+    assert.deepEqual(await context.cookies(), []);
+    assert.equal(await page.evaluate(
+        () => localStorage.length + sessionStorage.length), 0);
+
+    await launcher.focus();
+    await page.keyboard.press('Enter');
+
+    const field = page.getByRole('textbox', { name: 'Write a message' });
+
+    await field.waitFor();
+    await page.waitForFunction(() => {
+        const host = document.activeElement;
+
+        return host?.shadowRoot?.activeElement?.localName === 'textarea';
+    });
+    await page.keyboard.press('Escape');
+    await field.waitFor({ state: 'hidden' });
+    assert.equal(await launcher.evaluate(
+        (node) => node.getRootNode().activeElement === node), true);
+    assert.deepEqual(faults, []);
+    await context.close();
+});
+
+
+test('a note stays inside and a closed panel counts what it missed',
+     async () =>
+{
+    const visitor = await open(browser, site.page);
+    const agent = await open(browser, console_);
+
+    await signIn(agent.page);
+    await visitor.page.getByRole('button', { name: 'Open chat' }).click();
+    await write(visitor.page, 'Write a message', `Notes ${mark}`);
+    await agent.page.getByRole('link', { name: `Notes ${mark}` }).click();
+    await visitor.page.getByRole('button', { name: 'Close', exact: true })
+                 .click();
+
+    await agent.page.getByRole('checkbox', { name: 'Internal note' })
+               .check();
+    await write(agent.page, 'Write an internal note', `Secret ${mark}`);
+    await inLog(agent.page, `Secret ${mark}`).waitFor();
+    await shot(agent.page, 'console-note');
+    await accessible(agent.page);
+    await agent.page.getByRole('checkbox', { name: 'Internal note' })
+               .uncheck();
+    await write(agent.page, 'Write a reply', `Public ${mark}`);
+
+    await visitor.page.getByRole('button', {
+        name: 'Open chat, 1 unread message' }).click();
+    await inLog(visitor.page, `Public ${mark}`).waitFor();
+    assert.equal(await inLog(visitor.page, `Secret ${mark}`).count(), 0);
+
+    assert.deepEqual(visitor.faults, []);
+    assert.deepEqual(agent.faults, []);
+    await visitor.context.close();
+    await agent.context.close();
+});
+
+
+test('an agent takes, resolves and reopens a conversation', async () => {
+    const visitor = await open(browser, site.page);
+    const agent = await open(browser, console_);
+    const button = (name) => agent.page.getByRole('button',
+                                                  { name, exact: true });
+
+    await signIn(agent.page);
+    await visitor.page.getByRole('button', { name: 'Open chat' }).click();
+    await write(visitor.page, 'Write a message', `Work ${mark}`);
+    await agent.page.getByRole('link', { name: `Work ${mark}` }).click();
+
+    await button('Assign to me').click();
+    await button('Unassign').waitFor();
+    await button('Resolve').click();
+    await button('Reopen').waitFor();
+    await inLog(visitor.page, 'The conversation was marked as resolved.')
+          .waitFor();
+    await button('Reopen').click();
+    await button('Resolve').waitFor();
+    await button('Unassign').click();
+    await button('Assign to me').waitFor();
+    await inLog(visitor.page, 'The conversation is open again.').waitFor();
+
+    await button('Sign out').click();
+    await agent.page.getByRole('button', { name: 'Sign in' }).waitFor();
+    await accessible(agent.page);
+    await shot(agent.page, 'console-signin');
+    await agent.page.reload();
+    await agent.page.getByRole('button', { name: 'Sign in' }).waitFor();
+
+    assert.deepEqual(visitor.faults, []);
+    assert.deepEqual(agent.faults, []);
+    await visitor.context.close();
+    await agent.context.close();
+});
+
+
+test('what was typed while the server was away is sent once', async () => {
+    const { page, context } = await open(browser, site.page);
+    let away = false;
+    const kept = [];
+
+    await page.getByRole('button', { name: 'Open chat' }).click();
+    await write(page, 'Write a message', `Before ${mark}`);
+    await page.getByText('Sent').waitFor();
+
+    /* Nothing gets through, but of the first message only the answer. */
+    await page.route(`${site.prefix}v1/**`, async (route) => {
+        const { client_msg_id: id } = route.request().postDataJSON() || {};
+
+        if (!away) {
+            return route.continue();
+        }
+
+        if (id && kept.length === 0) {
+            kept.push(id);
+            await route.fetch();
+        }
+
+        return route.abort();
+    });
+
+    away = true;
+    await write(page, 'Write a message', `During ${mark}`);
+    await write(page, 'Write a message', `Later ${mark}`);
+    await page.getByText('Waiting').waitFor();
+    await page.getByText('Connection lost. Trying again…').waitFor();
+    assert.equal(kept.length, 1);
+    away = false;
+
+    await page.waitForFunction(() => {
+        const root = [...document.body.children]
+                     .map((node) => node.shadowRoot).find(Boolean);
+        const own = [...root.querySelectorAll('.own')];
+
+        return own.length === 3
+               && own.every((line) => ['sent', 'seen']
+                                      .includes(line.dataset.state));
+    });
+
+    await page.reload();
+    await inLog(page, `Later ${mark}`).waitFor();
+
+    const texts = await page.getByRole('log').locator('.bubble')
+                            .allTextContents();
+
+    assert.deepEqual(texts, ['Before', 'During', 'Later']
+                            .map((text) => `${text} ${mark}`));
+    await context.close();
+});
+
+
+test('hostile text is text', async () => {
+    const visitor = await open(browser, site.page);
+    const agent = await open(browser, console_);
+    const text = `<img src=x onerror=alert(1)>${mark} \u202egpj.exe {{1}}`;
+    let dialogs = 0;
+
+    agent.page.on('dialog', (dialog) => {
+        dialogs++;
+        dialog.dismiss();
+    });
+    await signIn(agent.page);
+    await visitor.page.getByRole('button', { name: 'Open chat' }).click();
+    await write(visitor.page, 'Write a message', text);
+    await agent.page.getByRole('link', { name: mark }).first().waitFor();
+    await agent.page.getByRole('link', { name: `onerror=alert(1)>${mark}` })
+                    .click();
+    await inLog(agent.page, text).waitFor();
+
+    assert.equal(dialogs, 0);
+    assert.deepEqual(visitor.faults, []);
+    assert.deepEqual(agent.faults, []);
+    await visitor.context.close();
+    await agent.context.close();
+});
