@@ -74,6 +74,7 @@ SCRIPTS :=	$(filter %.js %.mjs,$(ASSETS:%=src/%)) \
 EXPORTED :=	$(NAME)|ngx_modules|ngx_module_names|ngx_module_order
 
 ASAN :=		-fsanitize=address,undefined
+ASAN_CFLAGS =	-g -O1 -fno-omit-frame-pointer -DNGX_DEBUG_PALLOC=1
 ASAN_OPTIONS =	detect_leaks=1:abort_on_error=1:disable_coredump=1
 UBSAN_OPTIONS =	print_stacktrace=1
 
@@ -160,8 +161,7 @@ asan:				## the tests, with all of nginx under ASan and UBSan
 	@ASAN_OPTIONS=$(ASAN_OPTIONS) UBSAN_OPTIONS=$(UBSAN_OPTIONS) \
 		$(MAKE) --no-print-directory BUILD=$(OUT)/asan \
 		NGX_SRC='$(or $(NGX_SRC),$(OUT)/nginx-source)' \
-		CFLAGS='$(ASAN) -g -O1 -fno-omit-frame-pointer \
-			-DNGX_DEBUG_PALLOC=1' LDFLAGS='$(ASAN)' test
+		CFLAGS='$(ASAN) $(ASAN_CFLAGS)' LDFLAGS='$(ASAN)' test
 
 t/browser/node_modules/.package-lock.json: t/browser/package-lock.json
 	@t/lib/packages test
