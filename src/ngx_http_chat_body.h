@@ -11,6 +11,24 @@
 #include "ngx_http_chat.h"
 
 
+/* of a JSON text, whatever its length */
+#define NGX_HTTP_CHAT_BODY_DEPTH     8
+#define NGX_HTTP_CHAT_BODY_KEYS      64
+#define NGX_HTTP_CHAT_BODY_COMMAS    256
+
+/*
+ * Bodies stay in memory: a larger one would go to a file, which a worker
+ * cannot read without blocking.  Room for 64 KiB and the framing of chunks.
+ */
+#define NGX_HTTP_CHAT_BODY_BUFFER    (72 * 1024)
+
+
+/*
+ * Raises client_body_buffer_size of the location whose configuration is
+ * being merged to NGX_HTTP_CHAT_BODY_BUFFER.
+ */
+void ngx_http_chat_body_conf(ngx_conf_t *cf);
+
 /*
  * Checks Content-Type and Content-Length before anything is read.  NGX_OK,
  * or what the content handler returns (a problem has been sent).
@@ -19,13 +37,19 @@ ngx_int_t ngx_http_chat_body_check(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
 /*
- * After the body has been read: length again (chunked), strict JSON object
- * (duplicate keys, depth over 8, over 64 keys, NUL and invalid UTF-8 are
- * refused), sets ctx->body (freed by a cleanup).  NGX_OK or the return value
- * of a problem.
+ * After the body has been read: length again (chunked), JSON object; sets
+ * ctx->body (freed by a cleanup), NULL for an empty body of a BODY_OPT route.
+ * NGX_OK or the return value of a problem.
  */
 ngx_int_t ngx_http_chat_body_parse(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
+
+/*
+ * Strict JSON object (RFC 8259): duplicate keys, NUL, invalid UTF-8, anything
+ * after the object, and what exceeds the limits above are refused.  Returns
+ * a new reference, or NULL with *detail: static, and NULL on no memory.
+ */
+json_t *ngx_http_chat_body_load(u_char *p, size_t len, const char **detail);
 
 
 /* fields of a request: one table for each endpoint or frame */
@@ -51,17 +75,18 @@ typedef struct {
     ngx_int_t                 set;           /* offset of ngx_uint_t: was it
                                               * there (2: null); -1 none */
     size_t                    max;           /* bytes, or the largest INT;
-                                              * 0: the location's limit for
-                                              * TEXT */
+                                              * 0: none, for TEXT that of
+                                              * the location */
     const char              **values;        /* ENUM, NULL-terminated */
 } ngx_http_chat_field_t;
 
 /*
- * Fills the struct at data from a JSON object.  An unknown field, a missing
- * or ill-typed one gives NGX_ERROR with *field (static or borrowed from the
- * object) and *detail (static).  Strings stay owned by the object, except
- * that TEXT is normalised into pool (CR LF becomes LF; C0 other than LF and
- * TAB is refused; empty or blank only is refused).
+ * Fills the struct at data, zeroed by the caller, from a JSON object; NULL is
+ * an empty one.  An unknown field, a missing or ill-typed one gives NGX_ERROR
+ * with *field (static or borrowed from the object) and *detail (static); no
+ * memory gives NGX_ERROR with *field NULL.  Strings stay owned by the object,
+ * except that TEXT is normalised into pool (CR LF becomes LF; C0 other than
+ * LF and TAB is refused; empty or blank only is refused).
  */
 ngx_int_t ngx_http_chat_body_fields(json_t *object,
     ngx_http_chat_field_t *fields, ngx_uint_t n, void *data,
