@@ -107,7 +107,7 @@ ngx_http_chat_body_parse(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->body = ngx_http_chat_body_load(text.data, text.len, &detail);
+    ctx->body = ngx_http_chat_fields_load(text.data, text.len, &detail);
 
     if (ctx->body != NULL) {
         cln->handler = ngx_http_chat_body_free;
@@ -195,7 +195,7 @@ ngx_http_chat_body_take(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
 {
     const char  *field, *detail;
 
-    if (ngx_http_chat_body_fields(ctx->body, fields, n, data,
+    if (ngx_http_chat_fields_take(ctx->body, fields, n, data,
                                   ctx->conf->max_message, r->pool, &field,
                                   &detail)
         == NGX_OK)

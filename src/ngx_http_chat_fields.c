@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_chat_body.h"
+#include "ngx_http_chat_fields.h"
 
 
 #define NGX_HTTP_CHAT_CLIENT_ID_LEN  64
@@ -12,7 +12,7 @@
 
 static const char *ngx_http_chat_fields_scan(u_char *p, size_t len);
 static const char *ngx_http_chat_fields_reason(json_error_t *error);
-static ngx_int_t ngx_http_chat_fields_take(json_t *value,
+static ngx_int_t ngx_http_chat_fields_one(json_t *value,
     ngx_http_chat_field_t *field, void *data, size_t max_message,
     ngx_pool_t *pool, const char **detail);
 static const char *ngx_http_chat_fields_string(json_t *value, size_t max,
@@ -32,7 +32,7 @@ static const char *ngx_http_chat_fields_unknown(json_t *object,
 
 
 json_t *
-ngx_http_chat_body_load(u_char *p, size_t len, const char **detail)
+ngx_http_chat_fields_load(u_char *p, size_t len, const char **detail)
 {
     json_t        *object;
     json_error_t   error;
@@ -120,12 +120,12 @@ ngx_http_chat_fields_scan(u_char *p, size_t len)
             break;
         }
 
-        if (depth > NGX_HTTP_CHAT_BODY_DEPTH) {
+        if (depth > NGX_HTTP_CHAT_FIELDS_DEPTH) {
             return "the JSON text is nested too deeply";
         }
 
-        if (keys > NGX_HTTP_CHAT_BODY_KEYS
-            || commas > NGX_HTTP_CHAT_BODY_COMMAS)
+        if (keys > NGX_HTTP_CHAT_FIELDS_KEYS
+            || commas > NGX_HTTP_CHAT_FIELDS_COMMAS)
         {
             return "the JSON text has too many values";
         }
@@ -169,7 +169,7 @@ ngx_http_chat_fields_reason(json_error_t *error)
 
 
 ngx_int_t
-ngx_http_chat_body_fields(json_t *object, ngx_http_chat_field_t *fields,
+ngx_http_chat_fields_take(json_t *object, ngx_http_chat_field_t *fields,
     ngx_uint_t n, void *data, size_t max_message, ngx_pool_t *pool,
     const char **field, const char **detail)
 {
@@ -197,7 +197,7 @@ ngx_http_chat_body_fields(json_t *object, ngx_http_chat_field_t *fields,
 
         found++;
 
-        rc = ngx_http_chat_fields_take(value, &fields[i], data, max_message,
+        rc = ngx_http_chat_fields_one(value, &fields[i], data, max_message,
                                        pool, detail);
 
         if (rc == NGX_ERROR) {
@@ -228,7 +228,7 @@ ngx_http_chat_body_fields(json_t *object, ngx_http_chat_field_t *fields,
 /* NGX_OK, NGX_DECLINED with *detail, or NGX_ERROR on no memory */
 
 static ngx_int_t
-ngx_http_chat_fields_take(json_t *value, ngx_http_chat_field_t *field,
+ngx_http_chat_fields_one(json_t *value, ngx_http_chat_field_t *field,
     void *data, size_t max_message, ngx_pool_t *pool, const char **detail)
 {
     void  *dst;
@@ -379,7 +379,7 @@ ngx_http_chat_fields_enum(json_t *value, const char **values, ngx_str_t *s)
 }
 
 
-/* returns what ngx_http_chat_fields_take() does */
+/* returns what ngx_http_chat_fields_one() does */
 
 static ngx_int_t
 ngx_http_chat_fields_text(json_t *value, size_t max, ngx_str_t *s,
