@@ -74,7 +74,6 @@ struct ngx_http_chat_pg_op_s {
 
     /* engine's own */
     u_char                   *copy;
-    ngx_uint_t                state;
 };
 
 
@@ -120,14 +119,27 @@ typedef struct {
 
 
 typedef struct {
-    ngx_uint_t                connects;
-    ngx_uint_t                failures;
-    ngx_uint_t                ops;
-    ngx_uint_t                errors;
-    ngx_uint_t                busy;
-    ngx_uint_t                timeouts;
+    ngx_uint_t                connects;      /* times it became ready */
+    ngx_uint_t                failures;      /* lost or not made */
+    ngx_uint_t                ops;           /* taken by send() */
+    ngx_uint_t                errors;        /* ended as NGX_ERROR */
+    ngx_uint_t                busy;          /* refused or NGX_BUSY */
+    ngx_uint_t                aborts;        /* ended as NGX_ABORT */
+    ngx_uint_t                timeouts;      /* connections closed by the
+                                              * watchdog */
 } ngx_http_chat_pg_stats_t;
 
+
+/*
+ * For configuration time: validates a libpq connection string or, as
+ * file:<path>, the one in that file, and writes the NUL-terminated string for
+ * conf->conninfo to out: host names are resolved into numeric addresses and
+ * our settings are added (UTF8, no GSSAPI, keepalives, application_name).
+ * Returns NGX_CONF_OK or NGX_CONF_ERROR, the reason then being in the log,
+ * never with a part of the value.  Does not connect.
+ */
+char *ngx_http_chat_pg_conninfo(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *out);
 
 /*
  * Makes an engine in the worker's memory and starts connecting unless lazy.
