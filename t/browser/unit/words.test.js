@@ -1,0 +1,133 @@
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createI18n, isolate, plainName, problemText }
+    from '../../../src/assets/i18n.js';
+
+const assets = new URL('../../../src/assets/', import.meta.url);
+const names = readdirSync(assets).filter((name) => name.endsWith('.js'));
+const pages = ['widget', 'console'];
+
+/* Modules that only one of the pages loads. */
+const own = {
+    widget: (name) => name.startsWith('widget'),
+    console: (name) => name.startsWith('console'),
+};
+
+
+function source(name) {
+    return readFileSync(new URL(name, assets), 'utf8');
+}
+
+
+function placeholders(text) {
+    return [...text.matchAll(/\{(\w+)\}/g)].map((it) => it[1]).sort();
+}
+
+
+test('a text, its placeholders and its plurals', () => {
+    const i18n = createI18n('en', {
+        plain: 'Hello', named: 'Hello {name}', 'problem.gone': 'Gone.',
+        'problem.other': 'Other.',
+        counted: { one: '{count} message', other: '{count} messages' },
+    });
+
+    assert.equal(i18n.t('plain'), 'Hello');
+    assert.equal(i18n.t('named', { name: 'Noa' }), 'Hello \u2068Noa\u2069');
+    assert.equal(i18n.t('named', { name: '{count}', count: 1 }),
+                 'Hello \u2068{count}\u2069');
+    assert.equal(i18n.t('counted', { count: 1 }), '1 message');
+    assert.equal(i18n.t('counted', { count: 1234 }), '1,234 messages');
+    assert.equal(i18n.t('absent'), 'absent');
+    assert.equal(problemText(i18n, 'gone'), 'Gone.');
+    assert.equal(problemText(i18n, 'constructor'), 'Other.');
+    assert.equal(i18n.dir, 'ltr');
+    assert.equal(i18n.time('nonsense'), '');
+});
+
+
+test('all six forms of Arabic, from right to left', () => {
+    const forms = { zero: '0', one: '1', two: '2', few: '3', many: '11',
+                    other: '100' };
+    const i18n = createI18n('ar', { n: forms });
+
+    for (const count of [0, 1, 2, 3, 11, 100]) {
+        assert.equal(i18n.t('n', { count }), String(count));
+    }
+
+    assert.equal(i18n.dir, 'rtl');
+    assert.equal(createI18n('he', {}).dir, 'rtl');
+});
+
+
+test('a name cannot turn the text around it', () => {
+    assert.equal(plainName('a\u202egpj.exe'), 'agpj.exe');
+    assert.equal(isolate('\u2069x\u2068'), '\u2068x\u2069');
+});
+
+
+for (const page of pages) {
+    test(`${page}: the catalogue is flat JSON and complete`, () => {
+        const text = source(`en-${page}.js`);
+        const catalogue = JSON.parse(text.replace(/^export default /, '')
+                                         .replace(/;\s*$/, ''));
+        const plural = new Intl.PluralRules('en')
+                       .resolvedOptions().pluralCategories;
+
+        for (const [key, value] of Object.entries(catalogue)) {
+            const forms = typeof value === 'object' ? value
+                                                    : { other: value };
+
+            if (typeof value === 'object') {
+                assert.deepEqual(Object.keys(forms).sort(),
+                                 [...plural].sort(), key);
+            }
+
+            for (const form of Object.values(forms)) {
+                assert.equal(form, form.trim(), key);
+                assert.ok(form !== '' && !/[<>]/.test(form), key);
+                assert.deepEqual(placeholders(form),
+                                 placeholders(forms.other), key);
+            }
+        }
+
+        /* Every key that the code names, and a family it composes. */
+        const others = pages.filter((it) => it !== page);
+        const code = names.filter((name) => !name.startsWith('en-')
+                          && !others.some((it) => own[it](name)))
+                          .map(source).join('\n');
+        const used = [...code.matchAll(/\bt\(\s*'([\w.]+)'/g)]
+                     .map((it) => it[1]);
+        const families = [...code.matchAll(/\bt\(\s*`([\w.]+)\.\$/g)]
+                         .map((it) => it[1]);
+
+        assert.ok(used.length > 10);
+        used.forEach((key) => assert.ok(key in catalogue, key));
+        families.forEach((family) => assert.ok(
+            Object.keys(catalogue).some((key) => key.startsWith(
+                `${family}.`)), family));
+    });
+}
+
+
+test('what the pages may not use', () => {
+    const sinks = ['innerHTML', 'outerHTML', 'insertAdjacentHTML',
+                   'document.write', 'eval(', 'new Function', 'srcdoc',
+                   "'style'"];
+    const sides = /\b(margin|padding|border)-(left|right)\b|\b(left|right):/;
+
+    for (const name of readdirSync(assets)) {
+        const text = source(name);
+
+        sinks.forEach((sink) => assert.ok(!text.includes(sink),
+                                          `${name}: ${sink}`));
+        assert.doesNotMatch(text, sides, name);
+        assert.doesNotMatch(text, /https?:\/\/(?!www\.w3\.org)/, name);
+    }
+
+    assert.doesNotMatch(source('console.html'), /<script>|style=|\son\w+=/);
+});
