@@ -64,10 +64,10 @@ SRCS :=		$(sort $(wildcard src/$(NAME:_module=)*.c))
 DEPS :=		$(sort $(wildcard src/$(NAME:_module=)*.h src/sql/*.sql))
 ASSETS :=	$(sort $(patsubst src/%,%,$(shell find src/assets -type f \
 		! -name '.*' 2>/dev/null)))
-GZIPPED :=	$(ASSETS:%=$(OBJS)/%.gz)
+BUNDLED :=	$(OBJS)/assets.bundled
 
 CODE :=		$(sort $(wildcard src/*.[ch] t/unit/*.[ch]))
-SHELLS :=	.ci/run examples/demo/run t/lib/cluster \
+SHELLS :=	.ci/run examples/demo/run src/bundle t/lib/cluster \
 		t/lib/nginx-source t/lib/packages t/lib/run
 SCRIPTS :=	$(filter %.js %.mjs,$(ASSETS:%=src/%)) \
 		$(wildcard t/browser/*.mjs t/browser/*.js)
@@ -100,7 +100,7 @@ RECIPE =	$(TREE) $(OPTIONS) $(NGX_CONF_FLAGS) \
 
 all:		module		## build the module (the default)
 
-module:		$(DIR)/configured $(GZIPPED)
+module:		$(DIR)/configured $(BUNDLED)
 	@$(MAKE) --no-print-directory -C $(DIR)/tree -f $(OBJS)/Makefile \
 		$(GOAL)
 	@cmp -s $(OBJS)/$(NAME).so $(MODULE) \
@@ -129,8 +129,9 @@ $(DIR)/configured: config $(DIR)/recipe $(wildcard $(TREE)/conf_flags) \
 	|| { tail -n 6 $(DIR)/configure.log; exit 1; } >&2
 	@touch $@
 
-$(GZIPPED): $(OBJS)/%.gz: src/% | $(DIR)/configured
-	@gzip -9nc $< > $@
+$(BUNDLED):	src/bundle $(ASSETS:%=src/%) | $(DIR)/configured
+	@src/bundle $(OBJS)/assets
+	@touch $@
 
 install:	module		## install it into nginx's modules directory
 	install -d $(DESTDIR)$(MODULES)
