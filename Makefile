@@ -95,7 +95,7 @@ RECIPE =	$(TREE) $(OPTIONS) $(NGX_CONF_FLAGS) \
 		$(SRCS) $(DEPS) $(ASSETS)
 
 
-.PHONY:		all module install test asan check demo clean help packages FORCE
+.PHONY:		all module install test asan valgrind check demo clean help packages FORCE
 .DELETE_ON_ERROR:
 
 all:		module		## build the module (the default)
@@ -164,6 +164,10 @@ asan:				## the tests, with all of nginx under ASan and UBSan
 		$(MAKE) --no-print-directory BUILD=$(OUT)/asan \
 		NGX_SRC='$(or $(NGX_SRC),$(OUT)/nginx-source)' \
 		CFLAGS='$(ASAN) $(ASAN_CFLAGS)' LDFLAGS='$(ASAN)' test
+
+valgrind:	module		## the main paths under valgrind
+	@t/lib/packages run test valgrind
+	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/lib/run t/valgrind/smoke.t
 
 t/browser/node_modules/.package-lock.json: t/browser/package-lock.json
 	@t/lib/packages test

@@ -1,0 +1,156 @@
+# The main paths under valgrind, in two generations of workers: no error, and
+# nothing lost for certain, in any process.  "make valgrind" runs it.
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use Test::More;
+
+use ChatTest;
+use ChatTest::Nginx;
+
+my $dir = build_dir('valgrind');
+my $suppressions = abs_path(dirname(__FILE__) . '/nginx.supp');
+
+unlink glob "$dir/log.*";
+wrap("$dir/nginx");
+
+# sign-in compares a real hash: this is of "correct horse"
+my $password = '$scrypt$ln=15,r=8,p=3$AAECAwQFBgcICQoLDA0ODw'
+               . '$ANYWwrwG9exM4wRn3uDhnkTuLMG27uj4k9dz5KrBPkg';
+
+agent('vera', email => 'vera@a.test', password => $password);
+
+my $nginx = ChatTest::Nginx->new(ready => 0);
+$nginx->start;
+my $client = $nginx->client(prefix => '/support');
+
+ok(ready(), 'ready');
+first_generation();
+
+my %old = map { $_ => 1 } workers();
+$nginx->signal('HUP');
+ok(wait_until { my @now = workers(); @now == 2 && !grep { $old{$_} } @now } 60,
+   'reloaded');
+ok(ready(), 'ready again');
+is(talk('after the reload')->status, 201, 'a message after the reload');
+
+$nginx->stop;
+is_deeply([$nginx->alarms], [], 'no alarms in error.log');
+
+my @logs = glob "$dir/log.*";
+cmp_ok(scalar @logs, '>=', 5, 'each process has left its report');
+clean($_) for @logs;
+
+done_testing();
+
+
+# a program that runs nginx under valgrind
+
+sub wrap {
+    my ($path) = @_;
+    my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
+
+    open my $out, '>', $path or die "cannot write $path: $!\n";
+    print $out <<"_END_";
+#!/bin/sh
+exec valgrind -q --log-file=$dir/log.%p --leak-check=full \\
+     --show-leak-kinds=definite --errors-for-leak-kinds=definite \\
+     --keep-debuginfo=yes --suppressions=$suppressions \\
+     $binary "\$@"
+_END_
+    close $out;
+    chmod 0755, $path;
+
+    $ENV{TEST_NGINX_BINARY} = $path;
+}
+
+
+sub workers {
+    my $master = $nginx->master // return;
+
+    return split ' ', `ps -o pid= --ppid $master`;
+}
+
+
+sub ready {
+    return wait_until {
+        my $answer = eval { $client->get('/v1/ready', timeout => 30) };
+        $answer && $answer->status == 200;
+    } 60;
+}
+
+
+sub talk {
+    my ($text) = @_;
+
+    return $client->post('/v1/conversations',
+                         {client_msg_id => uuid($text), text => $text},
+                         token => visitor_token('val'), timeout => 30);
+}
+
+
+sub first_generation {
+    my %slow = (timeout => 60);
+
+    is($client->get('/w.js', %slow)->status, 200, 'the loader');
+    is($client->post('/v1/session', {mode => 'bearer'}, %slow)->status, 200,
+       'a session');
+    is($client->request('POST', '/v1/conversations', body => '{"text":',
+                        type => 'application/json',
+                        token => visitor_token('val'), %slow)->status, 400,
+       'malformed JSON');
+    is($client->get('/v1/nothing', %slow)->status, 404, 'unknown route');
+
+    my $created = talk('hello');
+    is($created->status, 201, 'a conversation');
+
+    my ($id, $next) = @{$created->json}{qw(id next)};
+    my $path = "/v1/conversations/$id";
+
+    my $signed = $client->post('/v1/agent/session',
+        {email => 'vera@a.test', password => 'correct horse',
+         mode => 'bearer'}, %slow);
+    is($signed->status, 200, 'an agent signs in');
+
+    my %agent = (token => $signed->json->{token}, %slow);
+    my %visitor = (token => visitor_token('val'), %slow);
+
+    my $waiting = $client->start('GET',
+        "/v1/stream?conversation=$id&since=$next&wait=30", %visitor);
+    my $abandoned = $client->start('GET',
+        "/v1/stream?conversation=$id&since=$next&wait=30", %visitor);
+    $abandoned->poll;
+
+    is($client->post("$path/messages",
+                     {client_msg_id => 'a1', text => 'hi'}, %agent)->status,
+       201, 'the answer');
+    $abandoned->abort;
+
+    my $events = $waiting->wait(60)->json->{events};
+    is($events->[0]{text}, 'hi', 'it arrives');
+
+    is($client->get("$path/events", %visitor)->status, 200, 'the record');
+    is($client->get('/v1/conversations', %agent)->status, 200, 'the inbox');
+    is($client->post("$path/read", {seq => 2}, %visitor)->status, 204,
+       'a read mark');
+    is($client->patch($path, {status => 'resolved'}, %agent)->status, 200,
+       'a change');
+    is($client->delete('/v1/agent/session', %agent)->status, 204,
+       'the agent signs out');
+    is($client->get($path, %agent)->status, 401, 'and is gone');
+    is($nginx->client->get('/status', %slow)->status, 200, 'counters');
+}
+
+
+sub clean {
+    my ($log) = @_;
+
+    open my $in, '<', $log or die "$log: $!\n";
+    my $report = do { local $/; <$in> } // '';
+
+    # with -q only errors and losses are reported
+    ok($report !~ /\S/, "$log is empty") or diag($report);
+}
