@@ -9,8 +9,11 @@
 
 
 static ngx_uint_t ngx_http_chat_body_is_json(ngx_str_t *type);
-static ngx_int_t ngx_http_chat_body_text(ngx_http_request_t *r,
-    ngx_http_chat_ctx_t *ctx, ngx_str_t *text);
+static ngx_int_t ngx_http_chat_body_text(ngx_http_request_t *r, size_t max,
+    ngx_str_t *text);
+static ngx_int_t ngx_http_chat_body_refuse(ngx_http_request_t *r,
+    ngx_http_chat_problem_e code, const char *detail, ngx_int_t *rc);
+static ngx_int_t ngx_http_chat_body_failed(ngx_int_t *rc);
 static void ngx_http_chat_body_free(void *data);
 
 
@@ -28,7 +31,8 @@ ngx_http_chat_body_conf(ngx_conf_t *cf)
 
 
 ngx_int_t
-ngx_http_chat_body_check(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
+ngx_http_chat_body_check(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_int_t *rc)
 {
     ngx_uint_t        body;
     ngx_table_elt_t  *type;
@@ -37,16 +41,16 @@ ngx_http_chat_body_check(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     type = r->headers_in.content_type;
 
     if (type == NULL ? body : !ngx_http_chat_body_is_json(&type->value)) {
-        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_MEDIA_TYPE, NULL,
-                                   "the body has to be \"application/json\"");
+        return ngx_http_chat_body_refuse(r, NGX_HTTP_CHAT_MEDIA_TYPE,
+                              "the body has to be \"application/json\"", rc);
     }
 
     if (r->headers_in.content_length_n > (off_t) ctx->route->max_body) {
-        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_TOO_LARGE, NULL,
-                                           "the body is too large");
+        return ngx_http_chat_body_refuse(r, NGX_HTTP_CHAT_TOO_LARGE,
+                                         "the body is too large", rc);
     }
 
-    /* files cannot be read without blocking */
+    /* a worker cannot read a file without blocking */
 
     r->request_body_in_single_buf = 1;
     r->request_body_in_file_only = 0;
@@ -85,17 +89,24 @@ ngx_http_chat_body_is_json(ngx_str_t *type)
 
 
 ngx_int_t
-ngx_http_chat_body_parse(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
+ngx_http_chat_body_parse(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_int_t *rc)
 {
-    ngx_int_t            rc;
     ngx_str_t            text;
     const char          *detail;
     ngx_pool_cleanup_t  *cln;
 
-    rc = ngx_http_chat_body_text(r, ctx, &text);
+    switch (ngx_http_chat_body_text(r, ctx->route->max_body, &text)) {
 
-    if (rc != NGX_OK) {
-        return rc;
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        return ngx_http_chat_body_refuse(r, NGX_HTTP_CHAT_TOO_LARGE,
+                                         "the body is too large", rc);
+
+    default:
+        return ngx_http_chat_body_failed(rc);
     }
 
     if (text.len == 0 && (ctx->route->flags & NGX_HTTP_CHAT_BODY_OPT)) {
@@ -104,37 +115,40 @@ ngx_http_chat_body_parse(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return ngx_http_chat_body_failed(rc);
     }
 
     ctx->body = ngx_http_chat_fields_load(text.data, text.len, &detail);
 
-    if (ctx->body != NULL) {
-        cln->handler = ngx_http_chat_body_free;
-        cln->data = ctx->body;
+    if (ctx->body == NULL) {
 
-        return NGX_OK;
+        if (detail == NULL) {
+            return ngx_http_chat_body_failed(rc);
+        }
+
+        return ngx_http_chat_body_refuse(r, NGX_HTTP_CHAT_BAD_JSON, detail,
+                                         rc);
     }
 
-    if (detail == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    cln->handler = ngx_http_chat_body_free;
+    cln->data = ctx->body;
 
-    return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_BAD_JSON, NULL,
-                                       detail);
+    return NGX_OK;
 }
 
 
-/* the body as one text, in r->pool or in the buffer it was read into */
+/*
+ * The body as one text, in r->pool or in the buffer that it was read into.
+ * NGX_DECLINED when it is too large, also for memory.
+ */
 
 static ngx_int_t
-ngx_http_chat_body_text(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
-    ngx_str_t *text)
+ngx_http_chat_body_text(ngx_http_request_t *r, size_t max, ngx_str_t *text)
 {
     off_t         len;
     u_char       *p;
     ngx_buf_t    *b;
-    ngx_uint_t    n, file;
+    ngx_uint_t    n;
     ngx_chain_t  *cl, *bufs;
 
     ngx_str_null(text);
@@ -143,22 +157,23 @@ ngx_http_chat_body_text(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
 
     len = 0;
     n = 0;
-    file = 0;
 
     for (cl = bufs; cl != NULL; cl = cl->next) {
         b = cl->buf;
-        len += ngx_buf_size(b);
-        file |= b->in_file;
 
-        if (ngx_buf_size(b) != 0) {
+        if (b->in_file) {
+            return NGX_DECLINED;
+        }
+
+        if (b->pos != b->last) {
+            len += b->last - b->pos;
             text->data = b->pos;
             n++;
         }
     }
 
-    if (file || len > (off_t) ctx->route->max_body) {
-        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_TOO_LARGE, NULL,
-                                           "the body is too large");
+    if (len > (off_t) max) {
+        return NGX_DECLINED;
     }
 
     text->len = (size_t) len;
@@ -169,7 +184,7 @@ ngx_http_chat_body_text(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
 
     p = ngx_pnalloc(r->pool, text->len);
     if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
     text->data = p;
@@ -179,13 +194,6 @@ ngx_http_chat_body_text(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     }
 
     return NGX_OK;
-}
-
-
-static void
-ngx_http_chat_body_free(void *data)
-{
-    json_decref(data);
 }
 
 
@@ -203,10 +211,37 @@ ngx_http_chat_body_take(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
         return NGX_OK;
     }
 
-    *rc = field == NULL ? NGX_HTTP_INTERNAL_SERVER_ERROR
-                        : ngx_http_chat_reply_problem(r,
-                                               NGX_HTTP_CHAT_INVALID_FIELD,
-                                               field, detail);
+    if (field == NULL) {
+        return ngx_http_chat_body_failed(rc);
+    }
 
-    return NGX_ERROR;
+    *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_INVALID_FIELD, field,
+                                      detail);
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_chat_body_refuse(ngx_http_request_t *r,
+    ngx_http_chat_problem_e code, const char *detail, ngx_int_t *rc)
+{
+    *rc = ngx_http_chat_reply_problem(r, code, NULL, detail);
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_chat_body_failed(ngx_int_t *rc)
+{
+    *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_http_chat_body_free(void *data)
+{
+    json_decref(data);
 }

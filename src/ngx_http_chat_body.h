@@ -26,24 +26,22 @@
 void ngx_http_chat_body_conf(ngx_conf_t *cf);
 
 /*
- * Checks Content-Type and Content-Length before anything is read.  NGX_OK,
- * or what the content handler returns (a problem has been sent).
+ * These return NGX_OK, or NGX_DECLINED when a problem has been sent: then *rc
+ * is what the content handler returns, or what finalizes the request.
  */
+
+/* Content-Type and Content-Length, before anything is read */
 ngx_int_t ngx_http_chat_body_check(ngx_http_request_t *r,
-    ngx_http_chat_ctx_t *ctx);
+    ngx_http_chat_ctx_t *ctx, ngx_int_t *rc);
 
 /*
  * After the body has been read: length again (chunked), JSON object; sets
  * ctx->body (freed by a cleanup), NULL for an empty body of a BODY_OPT route.
- * NGX_OK or the return value of a problem.
  */
 ngx_int_t ngx_http_chat_body_parse(ngx_http_request_t *r,
-    ngx_http_chat_ctx_t *ctx);
+    ngx_http_chat_ctx_t *ctx, ngx_int_t *rc);
 
-/*
- * ngx_http_chat_fields_take() of ctx->body; on error *rc is the return value
- * of a 422
- */
+/* ngx_http_chat_fields_take() of ctx->body */
 ngx_int_t ngx_http_chat_body_take(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_field_t *fields, ngx_uint_t n,
     void *data, ngx_int_t *rc);
