@@ -27,6 +27,7 @@ typedef enum {
     NGX_HTTP_CHAT_Q_INBOX,
     NGX_HTTP_CHAT_Q_CONVERSATION_GET,
     NGX_HTTP_CHAT_Q_EVENTS,
+    NGX_HTTP_CHAT_Q_FEED,
     NGX_HTTP_CHAT_Q_READ,
     NGX_HTTP_CHAT_Q_CHANGE,
     NGX_HTTP_CHAT_Q_SWEEP,
@@ -56,6 +57,18 @@ typedef struct {
 } ngx_http_chat_args_t;
 
 #define ngx_http_chat_args_init(a)  (a)->n = 0
+
+/* integers in network order */
+
+#define ngx_http_chat_put_int4(p, v)                                         \
+    (p)[0] = (u_char) ((uint32_t) (v) >> 24);                                \
+    (p)[1] = (u_char) ((uint32_t) (v) >> 16);                                \
+    (p)[2] = (u_char) ((uint32_t) (v) >> 8);                                 \
+    (p)[3] = (u_char) (v)
+
+#define ngx_http_chat_put_int8(p, v)                                         \
+    ngx_http_chat_put_int4(p, (uint64_t) (v) >> 32);                         \
+    ngx_http_chat_put_int4((p) + 4, (uint64_t) (v))
 
 void ngx_http_chat_arg_int4(ngx_http_chat_args_t *a, int32_t v);
 void ngx_http_chat_arg_int8(ngx_http_chat_args_t *a, int64_t v);
@@ -99,6 +112,7 @@ struct ngx_http_chat_call_s {
     ngx_http_chat_pg_op_t     op;
     ngx_http_chat_call_pt     done;
     void                     *data;
+    ngx_http_chat_call_t    **owner;         /* cleared before done() */
     ngx_int_t                 rc;            /* as in ngx_http_chat_pg.h */
     PGresult                 *res;           /* NULL unless rc is NGX_OK */
 };
@@ -110,6 +124,18 @@ struct ngx_http_chat_call_s {
 ngx_http_chat_call_t *ngx_http_chat_store_call(ngx_http_chat_lane_e lane,
     ngx_http_chat_query_e query, ngx_http_chat_args_t *args,
     ngx_http_chat_call_pt done, void *data);
+
+/*
+ * Schema, migrations, sites and epoch: the set-up of each connection of the
+ * fast lane (ngx_http_chat_migrate.c).  The epoch's characters are written
+ * to epoch when they are known.
+ */
+void ngx_http_chat_migrate(ngx_http_chat_pg_t *pg,
+    ngx_http_chat_main_conf_t *mcf, u_char *epoch, ngx_log_t *log);
+
+/* called with 1 and 0 as the fast lane comes and goes; one listener */
+typedef void (*ngx_http_chat_store_state_pt)(ngx_uint_t ready);
+void ngx_http_chat_store_on_state(ngx_http_chat_store_state_pt handler);
 
 /* life of a worker */
 ngx_int_t ngx_http_chat_store_init(ngx_cycle_t *cycle,

@@ -1,0 +1,389 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat_store.h"
+#include "ngx_http_chat_status.h"
+
+
+
+
+typedef struct {
+    ngx_http_chat_main_conf_t     *conf;
+    ngx_log_t                     *log;
+    ngx_http_chat_pg_t            *lanes[NGX_HTTP_CHAT_LANES];
+    ngx_http_chat_store_state_pt   on_state;
+    u_char                         epoch[NGX_HTTP_CHAT_EPOCH_LEN];
+} ngx_http_chat_store_t;
+
+
+static char *ngx_http_chat_store_statement(ngx_http_chat_pg_stmt_t *stmt);
+static void ngx_http_chat_store_setup(ngx_http_chat_pg_t *pg, void *data);
+static void ngx_http_chat_store_setup_done(ngx_http_chat_pg_t *pg,
+    PGresult *res, void *data);
+static void ngx_http_chat_store_state(ngx_http_chat_pg_t *pg,
+    ngx_uint_t ready, void *data);
+static void ngx_http_chat_store_done(ngx_http_chat_pg_op_t *op);
+
+
+/* in the order of ngx_http_chat_query_e; the SQL text is made at start */
+
+static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
+    { "session_start",         NULL, 7, NULL },
+    { "agent_login",           NULL, 2, NULL },
+    { "agent_session_create",  NULL, 5, NULL },
+    { "agent_session_get",     NULL, 2, NULL },
+    { "agent_session_end",     NULL, 2, NULL },
+    { "conversation_create",   NULL, 10, NULL },
+    { "append",                NULL, 13, NULL },
+    { "conversations_visitor", NULL, 8, NULL },
+    { "conversations_agent",   NULL, 13, NULL },
+    { "inbox",                 NULL, 12, NULL },
+    { "conversation_get",      NULL, 7, NULL },
+    { "events",                NULL, 11, NULL },
+    { "feed",                  NULL, 4, NULL },
+    { "read",                  NULL, 7, NULL },
+    { "change",                NULL, 12, NULL },
+    { "sweep",                 NULL, 1, NULL },
+    { "notify",                NULL, 1, NULL },
+    { "ping",                  NULL, 0, NULL }
+};
+
+
+static ngx_http_chat_pg_conf_t  ngx_http_chat_lane_confs[] = {
+
+    { .name = ngx_string("fast"),
+      .max_ops = 1024,
+      .max_bytes = 8 * 1024 * 1024,
+      .max_inflight = 64,
+      .connect_timeout = 3000,
+      .connect_wait = 800,
+      .op_timeout = 4000 },
+
+    { .name = ngx_string("slow"),
+      .max_ops = 512,
+      .max_bytes = 4 * 1024 * 1024,
+      .max_inflight = 16,
+      .connect_timeout = 3000,
+      .connect_wait = 800,
+      .op_timeout = 4000 },
+
+    { .name = ngx_string("alone"),
+      .max_ops = 64,
+      .max_bytes = 2 * 1024 * 1024,
+      .max_inflight = 4,
+      .connect_timeout = 3000,
+      .connect_wait = 800,
+      .op_timeout = 4000,
+      .lazy = 1 }
+};
+
+
+static ngx_http_chat_store_t  ngx_http_chat_store;
+
+
+ngx_int_t
+ngx_http_chat_store_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf)
+{
+    ngx_uint_t                i;
+    ngx_http_chat_pg_conf_t  *conf;
+
+    ngx_memzero(&ngx_http_chat_store, sizeof(ngx_http_chat_store_t));
+    ngx_memset(ngx_http_chat_store.epoch, '0', NGX_HTTP_CHAT_EPOCH_LEN);
+
+    ngx_http_chat_store.conf = mcf;
+    ngx_http_chat_store.log = cycle->log;
+
+    for (i = 0; i < NGX_HTTP_CHAT_Q_N; i++) {
+        if (ngx_http_chat_store_statement(&ngx_http_chat_statements[i])
+            == NULL)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 0; i < NGX_HTTP_CHAT_LANES; i++) {
+        conf = &ngx_http_chat_lane_confs[i];
+
+        conf->conninfo = mcf->postgres;
+        conf->stmts = ngx_http_chat_statements;
+        conf->nstmts = NGX_HTTP_CHAT_Q_N;
+        conf->setup = ngx_http_chat_store_setup;
+        conf->on_state = ngx_http_chat_store_state;
+        conf->data = (void *) (uintptr_t) i;
+    }
+
+    /* the others follow when the fast lane has seen to the schema */
+
+    ngx_http_chat_store.lanes[NGX_HTTP_CHAT_FAST] =
+        ngx_http_chat_pg_create(&ngx_http_chat_lane_confs[NGX_HTTP_CHAT_FAST],
+                                cycle->log);
+
+    if (ngx_http_chat_store.lanes[NGX_HTTP_CHAT_FAST] == NULL) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* "SELECT * FROM chat.<name>_1($1, ...)", once for the process */
+
+static char *
+ngx_http_chat_store_statement(ngx_http_chat_pg_stmt_t *stmt)
+{
+    u_char      *p, *last, *start;
+    size_t       size;
+    ngx_uint_t   i;
+
+    if (stmt->sql != NULL) {
+        return (char *) stmt->sql;
+    }
+
+    size = sizeof("SELECT * FROM chat._1()") + ngx_strlen(stmt->name)
+           + stmt->nparams * sizeof("$99,");
+
+    start = ngx_alloc(size, ngx_cycle->log);
+    if (start == NULL) {
+        return NULL;
+    }
+
+    last = start + size;
+
+    p = ngx_slprintf(start, last, "SELECT * FROM chat.%s_1(", stmt->name);
+
+    for (i = 1; i <= stmt->nparams; i++) {
+        p = ngx_slprintf(p, last, i == 1 ? "$%ui" : ",$%ui", i);
+    }
+
+    p = ngx_slprintf(p, last, ")%Z");
+
+    stmt->sql = (const char *) start;
+
+    return (char *) start;
+}
+
+
+void
+ngx_http_chat_store_exit(void)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_CHAT_LANES; i++) {
+        if (ngx_http_chat_store.lanes[i] != NULL) {
+            ngx_http_chat_pg_destroy(ngx_http_chat_store.lanes[i]);
+            ngx_http_chat_store.lanes[i] = NULL;
+        }
+    }
+}
+
+
+void
+ngx_http_chat_store_on_state(ngx_http_chat_store_state_pt handler)
+{
+    ngx_http_chat_store.on_state = handler;
+}
+
+
+static void
+ngx_http_chat_store_setup(ngx_http_chat_pg_t *pg, void *data)
+{
+    ngx_uint_t  lane;
+
+    static const char  *settings[NGX_HTTP_CHAT_LANES] = {
+        "SET statement_timeout = 3500; SET lock_timeout = 2000;"
+        "SET idle_in_transaction_session_timeout = 10000;"
+        "SET timezone = 'UTC'",
+
+        "SET statement_timeout = 3500; SET lock_timeout = 2000;"
+        "SET idle_in_transaction_session_timeout = 10000;"
+        "SET timezone = 'UTC'",
+
+        "SET statement_timeout = 2000; SET lock_timeout = 1000;"
+        "SET idle_in_transaction_session_timeout = 10000;"
+        "SET timezone = 'UTC'"
+    };
+
+    lane = (ngx_uint_t) (uintptr_t) data;
+
+    ngx_http_chat_pg_query(pg, settings[lane], 3000,
+                           ngx_http_chat_store_setup_done);
+}
+
+
+static void
+ngx_http_chat_store_setup_done(ngx_http_chat_pg_t *pg, PGresult *res,
+    void *data)
+{
+    ngx_uint_t  lane;
+
+    lane = (ngx_uint_t) (uintptr_t) data;
+
+    if (PQresultStatus(res) != PGRES_COMMAND_OK) {
+        ngx_http_chat_pg_fail(pg, PQresultErrorMessage(res));
+        return;
+    }
+
+    if (lane == NGX_HTTP_CHAT_FAST) {
+        ngx_http_chat_migrate(pg, ngx_http_chat_store.conf,
+                              ngx_http_chat_store.epoch,
+                              ngx_http_chat_store.log);
+        return;
+    }
+
+    ngx_http_chat_pg_ready(pg);
+}
+
+
+static void
+ngx_http_chat_store_state(ngx_http_chat_pg_t *pg, ngx_uint_t ready,
+    void *data)
+{
+    ngx_uint_t  i, lane;
+
+    lane = (ngx_uint_t) (uintptr_t) data;
+
+    if (ready) {
+        ngx_http_chat_status_add(NGX_HTTP_CHAT_S_PG_CONNECTS, 1);
+    }
+
+    if (lane != NGX_HTTP_CHAT_FAST) {
+        return;
+    }
+
+    ngx_http_chat_status_add(NGX_HTTP_CHAT_S_PG_READY, ready ? 1 : -1);
+
+    if (ready) {
+        for (i = 0; i < NGX_HTTP_CHAT_LANES; i++) {
+            if (ngx_http_chat_store.lanes[i] == NULL) {
+                ngx_http_chat_store.lanes[i] =
+                    ngx_http_chat_pg_create(&ngx_http_chat_lane_confs[i],
+                                            ngx_http_chat_store.log);
+            }
+        }
+    }
+
+    if (ngx_http_chat_store.on_state != NULL) {
+        ngx_http_chat_store.on_state(ready);
+    }
+}
+
+
+ngx_http_chat_call_t *
+ngx_http_chat_store_call(ngx_http_chat_lane_e lane,
+    ngx_http_chat_query_e query, ngx_http_chat_args_t *args,
+    ngx_http_chat_call_pt done, void *data)
+{
+    ngx_http_chat_pg_t        *pg;
+    ngx_http_chat_call_t      *call;
+    ngx_http_chat_pg_params_t  params;
+
+    pg = ngx_http_chat_store.lanes[lane];
+
+    if (pg == NULL) {
+
+        /* before the first connect everything waits on the fast lane */
+
+        pg = ngx_http_chat_store.lanes[NGX_HTTP_CHAT_FAST];
+        if (pg == NULL) {
+            return NULL;
+        }
+    }
+
+    call = ngx_calloc(sizeof(ngx_http_chat_call_t), ngx_cycle->log);
+    if (call == NULL) {
+        return NULL;
+    }
+
+    call->op.done = ngx_http_chat_store_done;
+    call->op.data = call;
+    call->op.stmt = query;
+    call->done = done;
+    call->data = data;
+
+    params.values = args->values;
+    params.lengths = args->lengths;
+    params.n = args->n;
+
+    if (ngx_http_chat_pg_send(pg, &call->op, &params) != NGX_OK) {
+        ngx_free(call);
+        return NULL;
+    }
+
+    return call;
+}
+
+
+static void
+ngx_http_chat_store_done(ngx_http_chat_pg_op_t *op)
+{
+    ngx_http_chat_call_t  *call;
+
+    call = op->data;
+
+    call->rc = op->rc;
+    call->res = op->rc == NGX_OK ? op->result : NULL;
+
+    if (op->rc == NGX_ERROR) {
+        ngx_http_chat_status_add(NGX_HTTP_CHAT_S_PG_ERRORS, 1);
+
+    } else if (op->rc == NGX_ABORT) {
+        ngx_http_chat_status_add(NGX_HTTP_CHAT_S_PG_TIMEOUTS, 1);
+    }
+
+    if (call->owner != NULL) {
+        *call->owner = NULL;
+    }
+
+    call->done(call);
+
+    ngx_free(call);
+}
+
+
+ngx_uint_t
+ngx_http_chat_store_ready(void)
+{
+    ngx_http_chat_pg_t  *pg;
+
+    pg = ngx_http_chat_store.lanes[NGX_HTTP_CHAT_FAST];
+
+    return pg != NULL && ngx_http_chat_pg_is_ready(pg);
+}
+
+
+u_char *
+ngx_http_chat_store_epoch(void)
+{
+    return ngx_http_chat_store.epoch;
+}
+
+
+ngx_uint_t
+ngx_http_chat_store_pending(void)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < NGX_HTTP_CHAT_LANES; i++) {
+        if (ngx_http_chat_store.lanes[i] != NULL) {
+            n += ngx_http_chat_pg_pending(ngx_http_chat_store.lanes[i]);
+        }
+    }
+
+    return n;
+}
+
+
+ngx_http_chat_pg_stats_t *
+ngx_http_chat_store_stats(ngx_http_chat_lane_e lane)
+{
+    if (ngx_http_chat_store.lanes[lane] == NULL) {
+        return NULL;
+    }
+
+    return ngx_http_chat_pg_stats(ngx_http_chat_store.lanes[lane]);
+}
