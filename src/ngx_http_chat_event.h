@@ -1,0 +1,71 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#ifndef _NGX_HTTP_CHAT_EVENT_H_INCLUDED_
+#define _NGX_HTTP_CHAT_EVENT_H_INCLUDED_
+
+
+#include "ngx_http_chat.h"
+#include <libpq-fe.h>
+
+
+/* columns of an event row set: a header row, then a row for each event */
+
+#define NGX_HTTP_CHAT_C_OUTCOME      0
+#define NGX_HTTP_CHAT_C_HEAD         1
+#define NGX_HTTP_CHAT_C_PUB_HEAD     2
+#define NGX_HTTP_CHAT_C_OWNER        3
+#define NGX_HTTP_CHAT_C_STATE        4
+#define NGX_HTTP_CHAT_C_MORE         5
+#define NGX_HTTP_CHAT_C_REASON       6
+#define NGX_HTTP_CHAT_C_BODY         7
+#define NGX_HTTP_CHAT_C_EVENT        8       /* the first of an event's */
+
+/* columns of an event, counted from its first */
+
+#define NGX_HTTP_CHAT_E_SEQ          0
+#define NGX_HTTP_CHAT_E_TYPE         1
+#define NGX_HTTP_CHAT_E_ID           2
+#define NGX_HTTP_CHAT_E_CLIENT_ID    3
+#define NGX_HTTP_CHAT_E_SENDER_KIND  4
+#define NGX_HTTP_CHAT_E_SENDER_ID    5
+#define NGX_HTTP_CHAT_E_SENDER_NAME  6
+#define NGX_HTTP_CHAT_E_INTERNAL     7
+#define NGX_HTTP_CHAT_E_PUB          8
+#define NGX_HTTP_CHAT_E_TEXT         9
+#define NGX_HTTP_CHAT_E_DATA         10
+#define NGX_HTTP_CHAT_E_CREATED      11
+
+
+/*
+ * One durable event, immutable, serialized once in a worker for every
+ * subscriber and transport.  One allocation outside any pool, counted.
+ */
+
+typedef struct {
+    ngx_uint_t                refs;
+    ngx_http_chat_id_t        conversation;
+    int32_t                   site;
+    unsigned                  internal:1;
+    int64_t                   seq;
+    int64_t                   created;       /* ms since the epoch */
+    ngx_str_t                 json;          /* an object, without newline */
+} ngx_http_chat_event_t;
+
+
+/*
+ * Makes an event of a row whose event columns begin at col, with one
+ * reference.  NULL: out of memory or the row is not an event.
+ */
+ngx_http_chat_event_t *ngx_http_chat_event_make(PGresult *res,
+    ngx_uint_t row, ngx_uint_t col, ngx_http_chat_id_t *conversation,
+    int32_t site);
+
+/* drops one reference; frees it with the last */
+void ngx_http_chat_event_release(ngx_http_chat_event_t *event);
+
+
+#endif /* _NGX_HTTP_CHAT_EVENT_H_INCLUDED_ */

@@ -1,0 +1,275 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat_hub.h"
+
+
+static void ngx_http_chat_hub_insert(ngx_rbtree_node_t *temp,
+    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
+static void ngx_http_chat_hub_close_one(ngx_http_chat_topic_t *topic,
+    void *data);
+static ngx_rbtree_key_t ngx_http_chat_hub_key(ngx_http_chat_id_t *id);
+
+
+static ngx_rbtree_t       ngx_http_chat_hub_tree;
+static ngx_rbtree_node_t  ngx_http_chat_hub_sentinel;
+static ngx_uint_t         ngx_http_chat_hub_subscribers;
+
+
+void
+ngx_http_chat_hub_init(void)
+{
+    ngx_rbtree_init(&ngx_http_chat_hub_tree, &ngx_http_chat_hub_sentinel,
+                    ngx_http_chat_hub_insert);
+
+    ngx_http_chat_hub_subscribers = 0;
+}
+
+
+/* the random half of a UUIDv7 */
+
+static ngx_rbtree_key_t
+ngx_http_chat_hub_key(ngx_http_chat_id_t *id)
+{
+    ngx_rbtree_key_t  key;
+
+    ngx_memcpy(&key, id->data + 16 - sizeof(key), sizeof(key));
+
+    return key;
+}
+
+
+static void
+ngx_http_chat_hub_insert(ngx_rbtree_node_t *temp, ngx_rbtree_node_t *node,
+    ngx_rbtree_node_t *sentinel)
+{
+    ngx_int_t               less;
+    ngx_rbtree_node_t     **p;
+    ngx_http_chat_topic_t  *a, *b;
+
+    for ( ;; ) {
+
+        if (node->key != temp->key) {
+            less = node->key < temp->key;
+
+        } else {
+            a = ngx_rbtree_data(node, ngx_http_chat_topic_t, node);
+            b = ngx_rbtree_data(temp, ngx_http_chat_topic_t, node);
+
+            less = ngx_memcmp(a->id.data, b->id.data, 16) < 0;
+        }
+
+        p = less ? &temp->left : &temp->right;
+
+        if (*p == sentinel) {
+            break;
+        }
+
+        temp = *p;
+    }
+
+    *p = node;
+    node->parent = temp;
+    node->left = sentinel;
+    node->right = sentinel;
+    ngx_rbt_red(node);
+}
+
+
+ngx_http_chat_topic_t *
+ngx_http_chat_hub_find(ngx_http_chat_id_t *id)
+{
+    ngx_int_t               rc;
+    ngx_rbtree_key_t        key;
+    ngx_rbtree_node_t      *node, *sentinel;
+    ngx_http_chat_topic_t  *topic;
+
+    key = ngx_http_chat_hub_key(id);
+
+    node = ngx_http_chat_hub_tree.root;
+    sentinel = ngx_http_chat_hub_tree.sentinel;
+
+    while (node != sentinel) {
+
+        if (key != node->key) {
+            node = key < node->key ? node->left : node->right;
+            continue;
+        }
+
+        topic = ngx_rbtree_data(node, ngx_http_chat_topic_t, node);
+
+        rc = ngx_memcmp(id->data, topic->id.data, 16);
+
+        if (rc == 0) {
+            return topic;
+        }
+
+        node = rc < 0 ? node->left : node->right;
+    }
+
+    return NULL;
+}
+
+
+ngx_http_chat_topic_t *
+ngx_http_chat_hub_get(ngx_http_chat_id_t *id, size_t size)
+{
+    ngx_http_chat_topic_t  *topic;
+
+    topic = ngx_http_chat_hub_find(id);
+    if (topic != NULL) {
+        return topic;
+    }
+
+    topic = ngx_calloc(size, ngx_cycle->log);
+    if (topic == NULL) {
+        return NULL;
+    }
+
+    topic->id = *id;
+    topic->node.key = ngx_http_chat_hub_key(id);
+    ngx_queue_init(&topic->subscribers);
+
+    ngx_rbtree_insert(&ngx_http_chat_hub_tree, &topic->node);
+
+    return topic;
+}
+
+
+void
+ngx_http_chat_hub_drop(ngx_http_chat_topic_t *topic)
+{
+    ngx_rbtree_delete(&ngx_http_chat_hub_tree, &topic->node);
+    ngx_free(topic);
+}
+
+
+void
+ngx_http_chat_hub_join(ngx_http_chat_topic_t *topic,
+    ngx_http_chat_subscriber_t *s)
+{
+    s->topic = topic;
+
+    ngx_queue_insert_tail(&topic->subscribers, &s->queue);
+
+    topic->n++;
+    ngx_http_chat_hub_subscribers++;
+}
+
+
+void
+ngx_http_chat_hub_leave(ngx_http_chat_subscriber_t *s)
+{
+    if (s->topic == NULL) {
+        return;
+    }
+
+    ngx_queue_remove(&s->queue);
+
+    s->topic->n--;
+    s->topic = NULL;
+
+    ngx_http_chat_hub_subscribers--;
+}
+
+
+void
+ngx_http_chat_hub_deliver(ngx_http_chat_topic_t *topic, void *event)
+{
+    ngx_queue_t                  local, *q;
+    ngx_http_chat_subscriber_t  *s;
+
+    if (ngx_queue_empty(&topic->subscribers)) {
+        return;
+    }
+
+    /*
+     * a subscriber may leave, or free others, while it is called, so each is
+     * moved back before its turn and never looked at again
+     */
+
+    ngx_queue_init(&local);
+    ngx_queue_add(&local, &topic->subscribers);
+    ngx_queue_init(&topic->subscribers);
+
+    while (!ngx_queue_empty(&local)) {
+
+        q = ngx_queue_head(&local);
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&topic->subscribers, q);
+
+        s = ngx_queue_data(q, ngx_http_chat_subscriber_t, queue);
+        s->deliver(s, event);
+    }
+}
+
+
+void
+ngx_http_chat_hub_close(ngx_http_chat_topic_t *topic, ngx_uint_t code)
+{
+    if (topic == NULL) {
+        ngx_http_chat_hub_topics(ngx_http_chat_hub_close_one, &code);
+        return;
+    }
+
+    ngx_http_chat_hub_close_one(topic, &code);
+}
+
+
+static void
+ngx_http_chat_hub_close_one(ngx_http_chat_topic_t *topic, void *data)
+{
+    ngx_uint_t                  *code = data;
+
+    ngx_queue_t                  local, *q;
+    ngx_http_chat_subscriber_t  *s;
+
+    if (ngx_queue_empty(&topic->subscribers)) {
+        return;
+    }
+
+    ngx_queue_init(&local);
+    ngx_queue_add(&local, &topic->subscribers);
+    ngx_queue_init(&topic->subscribers);
+
+    while (!ngx_queue_empty(&local)) {
+
+        q = ngx_queue_head(&local);
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&topic->subscribers, q);
+
+        s = ngx_queue_data(q, ngx_http_chat_subscriber_t, queue);
+        s->close(s, *code);
+    }
+}
+
+
+void
+ngx_http_chat_hub_topics(
+    void (*each)(ngx_http_chat_topic_t *topic, void *data), void *data)
+{
+    ngx_rbtree_node_t  *node;
+
+    node = ngx_http_chat_hub_tree.root;
+
+    if (node == ngx_http_chat_hub_tree.sentinel) {
+        return;
+    }
+
+    for (node = ngx_rbtree_min(node, ngx_http_chat_hub_tree.sentinel);
+         node != NULL;
+         node = ngx_rbtree_next(&ngx_http_chat_hub_tree, node))
+    {
+        each(ngx_rbtree_data(node, ngx_http_chat_topic_t, node), data);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_chat_hub_count(void)
+{
+    return ngx_http_chat_hub_subscribers;
+}
