@@ -61,8 +61,8 @@ static void ngx_http_chat_append_results(ngx_http_chat_append_batch_t *b,
     PGresult *res);
 static void ngx_http_chat_append_row(ngx_http_chat_append_t *a,
     PGresult *res, ngx_uint_t row);
-static void ngx_http_chat_append_publish(PGresult *res, ngx_uint_t row,
-    int32_t site);
+static void ngx_http_chat_append_publish(ngx_http_chat_append_batch_t *b,
+    PGresult *res, ngx_uint_t row);
 static void ngx_http_chat_append_again(ngx_http_chat_append_batch_t *b);
 static void ngx_http_chat_append_end(ngx_http_chat_append_t *a,
     ngx_int_t rc);
@@ -399,10 +399,7 @@ ngx_http_chat_append_results(ngx_http_chat_append_batch_t *b, PGresult *res)
             continue;
         }
 
-        /* a conversation's rows in one batch may be of one site only */
-
-        ngx_http_chat_append_publish(res, i, b->rows[idx ? idx - 1 : 0]
-                                                 ->actor.site->id);
+        ngx_http_chat_append_publish(b, res, i);
     }
 
     for (i = 0; i < rows; i++) {
@@ -454,8 +451,11 @@ ngx_http_chat_append_row(ngx_http_chat_append_t *a, PGresult *res,
 
 
 static void
-ngx_http_chat_append_publish(PGresult *res, ngx_uint_t row, int32_t site)
+ngx_http_chat_append_publish(ngx_http_chat_append_batch_t *b, PGresult *res,
+    ngx_uint_t row)
 {
+    int32_t                 site;
+    ngx_uint_t              i;
     ngx_http_chat_id_t      conversation;
     ngx_http_chat_event_t  *event;
 
@@ -464,6 +464,15 @@ ngx_http_chat_append_publish(PGresult *res, ngx_uint_t row, int32_t site)
         != NGX_OK)
     {
         return;
+    }
+
+    site = 0;
+
+    for (i = 0; i < b->n; i++) {
+        if (ngx_http_chat_id_eq(&b->rows[i]->conversation, &conversation)) {
+            site = b->rows[i]->actor.site->id;
+            break;
+        }
     }
 
     /* without memory the sweep will deliver it */
