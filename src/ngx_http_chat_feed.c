@@ -1,0 +1,389 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat_append.h"
+#include "ngx_http_chat_feed.h"
+#include "ngx_http_chat_status.h"
+#include "ngx_http_chat_sweep.h"
+#include "ngx_http_chat_topic.h"
+
+
+static void ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s,
+    void *data);
+static void ngx_http_chat_feed_close(ngx_http_chat_subscriber_t *s,
+    ngx_uint_t code);
+static ngx_uint_t ngx_http_chat_feed_at_head(ngx_http_chat_feed_t *f,
+    ngx_http_chat_feed_topic_t *t);
+static void ngx_http_chat_feed_read_done(ngx_http_chat_call_t *call);
+static void ngx_http_chat_feed_advance(ngx_http_chat_feed_t *f,
+    ngx_http_chat_page_t *page);
+static void ngx_http_chat_feed_trust(ngx_http_chat_feed_t *f,
+    ngx_http_chat_feed_topic_t *t, ngx_http_chat_page_t *page);
+static void ngx_http_chat_feed_store_state(ngx_uint_t ready);
+static void ngx_http_chat_feed_bus_state(ngx_uint_t ready);
+
+
+static u_char  ngx_http_chat_feed_epoch[NGX_HTTP_CHAT_EPOCH_LEN];
+
+
+#define ngx_http_chat_feed_of(s)                                             \
+    ((ngx_http_chat_feed_t *)                                                \
+        ((u_char *) (s) - offsetof(ngx_http_chat_feed_t, subscriber)))
+
+
+ngx_int_t
+ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
+{
+    ngx_http_chat_feed_topic_t  *t;
+
+    t = ngx_http_chat_topic_get(&f->conversation, f->actor.site->id);
+    if (t == NULL) {
+        return NGX_ERROR;
+    }
+
+    f->call = NULL;
+    f->live = 0;
+    f->sent = f->since;
+
+    f->subscriber.deliver = ngx_http_chat_feed_deliver;
+    f->subscriber.close = ngx_http_chat_feed_close;
+
+    ngx_http_chat_topic_join(t, &f->subscriber);
+
+    if (ngx_http_chat_feed_at_head(f, t)) {
+        f->live = 1;
+        f->sent = t->head;
+        return NGX_OK;
+    }
+
+    if (ngx_http_chat_feed_read(f) != NGX_OK) {
+        ngx_http_chat_feed_leave(f);
+        return NGX_ERROR;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/*
+ * A topic that has heard everything since it was last read need not be read
+ * again for the same actor, for as long as an agent's session is trusted.
+ */
+
+static ngx_uint_t
+ngx_http_chat_feed_at_head(ngx_http_chat_feed_t *f,
+    ngx_http_chat_feed_topic_t *t)
+{
+    if (f->since < 0 || f->tail
+        || t->head < 0 || t->hint > t->head
+        || t->site != f->actor.site->id
+        || (ngx_msec_int_t) (t->trusted - ngx_current_msec) <= 0
+        || f->since > t->head
+        || (f->version >= 0 && f->version != t->version))
+    {
+        return 0;
+    }
+
+    if (f->actor.kind == NGX_HTTP_CHAT_AGENT) {
+        return f->since == t->head;
+    }
+
+    return f->since >= t->pub_head
+           && t->issued == f->actor.issued
+           && ngx_http_chat_id_eq(&t->owner, &f->actor.id);
+}
+
+
+void
+ngx_http_chat_feed_leave(ngx_http_chat_feed_t *f)
+{
+    if (f->call != NULL) {
+        f->call->data = NULL;
+        f->call->owner = NULL;
+        f->call = NULL;
+    }
+
+    f->live = 0;
+
+    ngx_http_chat_topic_leave(&f->subscriber);
+}
+
+
+ngx_int_t
+ngx_http_chat_feed_read(ngx_http_chat_feed_t *f)
+{
+    ngx_http_chat_args_t  args;
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_actor(&args, &f->actor);
+    ngx_http_chat_arg_id(&args, &f->conversation);
+
+    if (f->sent < 0 || f->tail) {
+        ngx_http_chat_arg_null(&args);
+
+    } else {
+        ngx_http_chat_arg_int8(&args, f->sent);
+    }
+
+    ngx_http_chat_arg_null(&args);
+    ngx_http_chat_arg_bool(&args, f->tail || f->sent < 0);
+    ngx_http_chat_arg_int4(&args, f->tail || f->sent < 0
+                                  ? 50 : NGX_HTTP_CHAT_PAGE_EVENTS);
+    ngx_http_chat_arg_epoch(&args);
+
+    f->live = 0;
+
+    f->call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+                                       NGX_HTTP_CHAT_Q_EVENTS, &args,
+                                       ngx_http_chat_feed_read_done, f);
+    if (f->call == NULL) {
+        return NGX_ERROR;
+    }
+
+    f->call->owner = &f->call;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_chat_feed_read_done(ngx_http_chat_call_t *call)
+{
+    ngx_http_chat_feed_t  *f;
+    ngx_http_chat_page_t   page;
+
+    f = call->data;
+
+    if (f == NULL) {
+        return;
+    }
+
+    if (call->rc != NGX_OK
+        || ngx_http_chat_page_read(&page, call->res, &f->conversation,
+                                   f->actor.site->id)
+           != NGX_OK)
+    {
+        ngx_http_chat_feed_leave(f);
+        f->opened(f, NULL);
+        return;
+    }
+
+    if (!ngx_http_chat_page_is(&page, "ok")) {
+        ngx_http_chat_feed_leave(f);
+        f->opened(f, &page);
+        ngx_http_chat_page_free(&page);
+        return;
+    }
+
+    if (f->tail) {
+        ngx_str_set(&page.reason, "epoch");
+        f->tail = 0;
+    }
+
+    ngx_http_chat_feed_advance(f, &page);
+
+    /* something came while nothing was being read */
+
+    if (page.n == 0 && page.reason.len == 0 && !f->live
+        && ngx_http_chat_feed_read(f) == NGX_OK)
+    {
+        return;
+    }
+
+    f->opened(f, &page);
+
+    ngx_http_chat_page_free(&page);
+}
+
+
+/* what the page says of the subscriber and of the topic */
+
+static void
+ngx_http_chat_feed_advance(ngx_http_chat_feed_t *f,
+    ngx_http_chat_page_t *page)
+{
+    ngx_uint_t                   tail;
+    ngx_http_chat_feed_topic_t  *t;
+
+    t = ngx_http_chat_topic_of(f->subscriber.topic);
+
+    /* "more" of the last events points backwards */
+
+    tail = (f->sent < 0 || page->reason.len != 0);
+
+    if (page->more && !tail && page->n != 0) {
+        f->sent = page->events[page->n - 1]->seq;
+        return;
+    }
+
+    f->sent = page->head;
+
+    ngx_http_chat_topic_read(t, page->head, page->pub_head);
+    ngx_http_chat_feed_trust(f, t, page);
+
+    f->live = (f->sent >= t->head && f->sent >= t->hint);
+}
+
+
+static void
+ngx_http_chat_feed_trust(ngx_http_chat_feed_t *f,
+    ngx_http_chat_feed_topic_t *t, ngx_http_chat_page_t *page)
+{
+    t->version = ngx_http_chat_page_version(&page->state);
+
+    if (f->actor.kind == NGX_HTTP_CHAT_VISITOR) {
+        t->owner = f->actor.id;
+        t->issued = f->actor.issued;
+    }
+
+    t->trusted = ngx_current_msec + NGX_HTTP_CHAT_TOPIC_TRUST;
+}
+
+
+static void
+ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s, void *data)
+{
+    ngx_http_chat_feed_t   *f;
+    ngx_http_chat_event_t  *event;
+
+    f = ngx_http_chat_feed_of(s);
+    event = data;
+
+    if (event == NULL) {
+        if (f->changed != NULL) {
+            f->changed(f);
+        }
+
+        return;
+    }
+
+    /* a reader that is not live yet will find it in PostgreSQL */
+
+    if (!f->live || event->seq <= f->sent) {
+        return;
+    }
+
+    f->sent = event->seq;
+
+    if (event->internal && f->actor.kind != NGX_HTTP_CHAT_AGENT) {
+        return;
+    }
+
+    ngx_http_chat_status_add(NGX_HTTP_CHAT_S_EVENTS_OUT, 1);
+
+    f->event(f, event);
+}
+
+
+static void
+ngx_http_chat_feed_close(ngx_http_chat_subscriber_t *s, ngx_uint_t code)
+{
+    ngx_http_chat_feed_t  *f;
+
+    f = ngx_http_chat_feed_of(s);
+
+    f->close(f, code);
+}
+
+
+ngx_int_t
+ngx_http_chat_feed_inbox(ngx_http_chat_subscriber_t *s,
+    ngx_http_chat_site_t *site)
+{
+    ngx_http_chat_id_t           id;
+    ngx_http_chat_feed_topic_t  *t;
+
+    ngx_http_chat_topic_inbox(&id, site->id);
+
+    t = ngx_http_chat_topic_get(&id, site->id);
+    if (t == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_chat_topic_join(t, s);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_chat_feed_inbox_leave(ngx_http_chat_subscriber_t *s)
+{
+    ngx_http_chat_topic_leave(s);
+}
+
+
+ngx_int_t
+ngx_http_chat_feed_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf)
+{
+    ngx_memzero(ngx_http_chat_feed_epoch, NGX_HTTP_CHAT_EPOCH_LEN);
+
+    ngx_http_chat_topic_init(cycle);
+
+    if (ngx_http_chat_bus_init(cycle, mcf, ngx_http_chat_feed_bus_state)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_EVENT,
+                         ngx_http_chat_topic_on_event);
+    ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_STATE,
+                         ngx_http_chat_topic_on_state);
+
+    ngx_http_chat_append_init(ngx_http_chat_feed_publish);
+
+    ngx_http_chat_store_on_state(ngx_http_chat_feed_store_state);
+
+    return ngx_http_chat_sweep_init(cycle);
+}
+
+
+void
+ngx_http_chat_feed_exit(void)
+{
+    ngx_http_chat_sweep_exit();
+    ngx_http_chat_bus_exit();
+}
+
+
+static void
+ngx_http_chat_feed_store_state(ngx_uint_t ready)
+{
+    if (!ready) {
+        return;
+    }
+
+    ngx_http_chat_bus_start();
+
+    if (ngx_http_chat_feed_epoch[0] != '\0'
+        && ngx_memcmp(ngx_http_chat_feed_epoch, ngx_http_chat_store_epoch(),
+                      NGX_HTTP_CHAT_EPOCH_LEN)
+           != 0)
+    {
+        /* another history: everybody resumes and is told so */
+
+        ngx_http_chat_sweep_reset();
+        ngx_http_chat_topic_forget();
+        ngx_http_chat_hub_close(NULL, NGX_HTTP_CHAT_CLOSE_RELOAD);
+    }
+
+    ngx_memcpy(ngx_http_chat_feed_epoch, ngx_http_chat_store_epoch(),
+               NGX_HTTP_CHAT_EPOCH_LEN);
+
+    ngx_http_chat_sweep_now();
+}
+
+
+static void
+ngx_http_chat_feed_bus_state(ngx_uint_t ready)
+{
+    ngx_http_chat_topic_forget();
+
+    if (ready) {
+        ngx_http_chat_sweep_now();
+    }
+}

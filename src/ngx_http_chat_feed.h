@@ -1,0 +1,94 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#ifndef _NGX_HTTP_CHAT_FEED_H_INCLUDED_
+#define _NGX_HTTP_CHAT_FEED_H_INCLUDED_
+
+
+#include "ngx_http_chat.h"
+#include "ngx_http_chat_hub.h"
+#include "ngx_http_chat_page.h"
+
+
+/*
+ * Subscribing without losing anything: what has been stored is read from
+ * PostgreSQL, what is stored later comes live, and nothing comes twice, out
+ * of order or with a hole.
+ */
+
+typedef struct ngx_http_chat_feed_s  ngx_http_chat_feed_t;
+
+
+/*
+ * Embedded in a transport's object, which owns it, fills in the first part
+ * and calls ngx_http_chat_feed_leave() before it goes away.  Each callback
+ * may do so.
+ */
+
+struct ngx_http_chat_feed_s {
+    ngx_http_chat_actor_t     actor;
+    ngx_http_chat_id_t        conversation;
+    int64_t                   since;         /* -1: the last events */
+    int64_t                   version;       /* of the state; -1: unknown */
+    unsigned                  tail:1;        /* another epoch: the last 50 */
+
+    /*
+     * A page has been read: page is valid during the call; NULL when
+     * PostgreSQL did not answer.  Unless the outcome is "ok" the
+     * subscription has ended.
+     */
+    void                    (*opened)(ngx_http_chat_feed_t *f,
+                                ngx_http_chat_page_t *page);
+
+    /* the next event that the actor may see; add a reference to keep it */
+    void                    (*event)(ngx_http_chat_feed_t *f,
+                                ngx_http_chat_event_t *event);
+
+    /* read marks and the like have changed; may be NULL */
+    void                    (*changed)(ngx_http_chat_feed_t *f);
+
+    /* a close code of hub.h; the subscription has not been left yet */
+    void                    (*close)(ngx_http_chat_feed_t *f,
+                                ngx_uint_t code);
+
+    /* the feed's own */
+    ngx_http_chat_subscriber_t  subscriber;
+    ngx_http_chat_call_t     *call;
+    int64_t                   sent;          /* all up to it has been seen */
+    unsigned                  live:1;
+};
+
+
+ngx_int_t ngx_http_chat_feed_init(ngx_cycle_t *cycle,
+    ngx_http_chat_main_conf_t *mcf);
+void ngx_http_chat_feed_exit(void);
+
+/*
+ * NGX_OK: there is nothing after "since", and live events follow.
+ * NGX_AGAIN: opened() will be called.  NGX_ERROR: PostgreSQL is away or out
+ * of memory; nothing has been subscribed.
+ */
+ngx_int_t ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f);
+
+/* reads what comes after f->sent; opened() is called as above */
+ngx_int_t ngx_http_chat_feed_read(ngx_http_chat_feed_t *f);
+
+/* idempotent */
+void ngx_http_chat_feed_leave(ngx_http_chat_feed_t *f);
+
+/* wakes s (with a NULL event) whenever something changes in the site */
+ngx_int_t ngx_http_chat_feed_inbox(ngx_http_chat_subscriber_t *s,
+    ngx_http_chat_site_t *site);
+void ngx_http_chat_feed_inbox_leave(ngx_http_chat_subscriber_t *s);
+
+/* an event that this worker has stored: to its subscribers and to others */
+void ngx_http_chat_feed_publish(ngx_http_chat_event_t *event);
+
+/* the state (read marks) of a conversation has changed here */
+void ngx_http_chat_feed_touch(ngx_http_chat_id_t *conversation, int32_t site);
+
+
+#endif /* _NGX_HTTP_CHAT_FEED_H_INCLUDED_ */

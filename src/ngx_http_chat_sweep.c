@@ -1,0 +1,167 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat_sweep.h"
+#include "ngx_http_chat_topic.h"
+
+
+#define NGX_HTTP_CHAT_SWEEP_TIME      2000
+#define NGX_HTTP_CHAT_SWEEP_DEGRADED  500
+
+#define NGX_HTTP_CHAT_W_NEXT          0
+#define NGX_HTTP_CHAT_W_SITE          1
+#define NGX_HTTP_CHAT_W_CONVERSATION  2
+#define NGX_HTTP_CHAT_W_HEAD          3
+
+
+static void ngx_http_chat_sweep_timer(ngx_event_t *ev);
+static void ngx_http_chat_sweep_done(ngx_http_chat_call_t *call);
+static void ngx_http_chat_sweep_keep(PGresult *res);
+
+
+static ngx_event_t       ngx_http_chat_sweep_event;
+static ngx_connection_t  ngx_http_chat_sweep_dummy;
+static ngx_str_t         ngx_http_chat_sweep_cursor;
+static ngx_uint_t        ngx_http_chat_sweep_asked;
+
+
+ngx_int_t
+ngx_http_chat_sweep_init(ngx_cycle_t *cycle)
+{
+    ngx_str_null(&ngx_http_chat_sweep_cursor);
+    ngx_http_chat_sweep_asked = 0;
+
+    ngx_memzero(&ngx_http_chat_sweep_event, sizeof(ngx_event_t));
+
+    ngx_http_chat_sweep_dummy.fd = (ngx_socket_t) -1;
+
+    ngx_http_chat_sweep_event.data = &ngx_http_chat_sweep_dummy;
+    ngx_http_chat_sweep_event.handler = ngx_http_chat_sweep_timer;
+    ngx_http_chat_sweep_event.log = cycle->log;
+    ngx_http_chat_sweep_event.cancelable = 1;
+
+    ngx_add_timer(&ngx_http_chat_sweep_event, NGX_HTTP_CHAT_SWEEP_DEGRADED);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_chat_sweep_exit(void)
+{
+    if (ngx_http_chat_sweep_event.timer_set) {
+        ngx_del_timer(&ngx_http_chat_sweep_event);
+    }
+
+    ngx_http_chat_sweep_reset();
+}
+
+
+void
+ngx_http_chat_sweep_reset(void)
+{
+    if (ngx_http_chat_sweep_cursor.data != NULL) {
+        ngx_free(ngx_http_chat_sweep_cursor.data);
+    }
+
+    ngx_str_null(&ngx_http_chat_sweep_cursor);
+}
+
+
+static void
+ngx_http_chat_sweep_timer(ngx_event_t *ev)
+{
+    ngx_http_chat_sweep_now();
+
+    ngx_add_timer(ev, ngx_http_chat_bus_ready()
+                      ? NGX_HTTP_CHAT_SWEEP_TIME
+                      : NGX_HTTP_CHAT_SWEEP_DEGRADED);
+}
+
+
+void
+ngx_http_chat_sweep_now(void)
+{
+    ngx_http_chat_args_t  args;
+
+    if (ngx_http_chat_sweep_asked || !ngx_http_chat_store_ready()) {
+        return;
+    }
+
+    ngx_http_chat_args_init(&args);
+
+    if (ngx_http_chat_sweep_cursor.len == 0) {
+        ngx_http_chat_arg_null(&args);
+
+    } else {
+        ngx_http_chat_arg_text(&args, &ngx_http_chat_sweep_cursor);
+    }
+
+    if (ngx_http_chat_store_call(NGX_HTTP_CHAT_SLOW, NGX_HTTP_CHAT_Q_SWEEP,
+                                 &args, ngx_http_chat_sweep_done, NULL)
+        != NULL)
+    {
+        ngx_http_chat_sweep_asked = 1;
+    }
+}
+
+
+static void
+ngx_http_chat_sweep_done(ngx_http_chat_call_t *call)
+{
+    ngx_uint_t                    i, n;
+    ngx_http_chat_bus_message_t   m;
+
+    ngx_http_chat_sweep_asked = 0;
+
+    if (call->rc != NGX_OK) {
+        return;
+    }
+
+    n = (ngx_uint_t) PQntuples(call->res);
+
+    for (i = 1; i < n; i++) {
+
+        m.type = NGX_HTTP_CHAT_BUS_EVENT;
+        m.site = ngx_http_chat_col_int4(call->res, i, NGX_HTTP_CHAT_W_SITE);
+        m.n = ngx_http_chat_col_int8(call->res, i, NGX_HTTP_CHAT_W_HEAD);
+
+        if (ngx_http_chat_col_id(call->res, i, NGX_HTTP_CHAT_W_CONVERSATION,
+                                 &m.id)
+            == NGX_OK)
+        {
+            ngx_http_chat_topic_on_event(&m);
+        }
+    }
+
+    ngx_http_chat_sweep_keep(call->res);
+}
+
+
+static void
+ngx_http_chat_sweep_keep(PGresult *res)
+{
+    u_char     *p;
+    ngx_str_t   next;
+
+    ngx_http_chat_col_text(res, 0, NGX_HTTP_CHAT_W_NEXT, &next);
+
+    if (next.len == 0) {
+        return;
+    }
+
+    p = ngx_alloc(next.len, ngx_cycle->log);
+    if (p == NULL) {
+        return;
+    }
+
+    ngx_memcpy(p, next.data, next.len);
+
+    ngx_http_chat_sweep_reset();
+
+    ngx_http_chat_sweep_cursor.data = p;
+    ngx_http_chat_sweep_cursor.len = next.len;
+}

@@ -1,0 +1,84 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#ifndef _NGX_HTTP_CHAT_TOPIC_H_INCLUDED_
+#define _NGX_HTTP_CHAT_TOPIC_H_INCLUDED_
+
+
+#include "ngx_http_chat.h"
+#include "ngx_http_chat_bus.h"
+#include "ngx_http_chat_event.h"
+#include "ngx_http_chat_hub.h"
+#include "ngx_http_chat_store.h"
+
+
+/* a topic keeps its head so long after its last subscriber; ms */
+#define NGX_HTTP_CHAT_TOPIC_LINGER   30000
+
+/* an actor that was seen to own a conversation need not be asked again; ms */
+#define NGX_HTTP_CHAT_TOPIC_TRUST    60000
+
+/* two workers may publish in swapped order; ms */
+#define NGX_HTTP_CHAT_TOPIC_GAP      20
+
+
+/* the feed's half of a topic: how far this worker has seen its log */
+
+typedef struct {
+    ngx_http_chat_topic_t     topic;
+    ngx_queue_t               idle;          /* nobody listens */
+    ngx_queue_t               gap;           /* waits for a missing event */
+    ngx_msec_t                since;         /* idle or waiting since */
+    int32_t                   site;
+
+    int64_t                   head;          /* -1: unknown */
+    int64_t                   pub_head;
+    int64_t                   hint;          /* the highest seq heard of */
+    int64_t                   version;       /* of the state; -1: unknown */
+
+    ngx_http_chat_id_t        owner;         /* the visitor last seen */
+    int64_t                   issued;
+    ngx_msec_t                trusted;       /* until then */
+
+    unsigned                  is_idle:1;
+    unsigned                  has_gap:1;
+    unsigned                  reading:1;
+} ngx_http_chat_feed_topic_t;
+
+
+#define ngx_http_chat_topic_of(t)  ((ngx_http_chat_feed_topic_t *) (t))
+
+
+void ngx_http_chat_topic_init(ngx_cycle_t *cycle);
+
+/* finds or makes it; NULL: out of memory */
+ngx_http_chat_feed_topic_t *ngx_http_chat_topic_get(ngx_http_chat_id_t *id,
+    int32_t site);
+
+/* the id of a site's inbox */
+void ngx_http_chat_topic_inbox(ngx_http_chat_id_t *id, int32_t site);
+
+void ngx_http_chat_topic_join(ngx_http_chat_feed_topic_t *t,
+    ngx_http_chat_subscriber_t *s);
+void ngx_http_chat_topic_leave(ngx_http_chat_subscriber_t *s);
+
+/* a subscriber has read up to head */
+void ngx_http_chat_topic_read(ngx_http_chat_feed_topic_t *t, int64_t head,
+    int64_t pub_head);
+
+/* there is an event with this seq: reads what is missing, if anybody cares */
+void ngx_http_chat_topic_hint(ngx_http_chat_feed_topic_t *t, int64_t seq);
+void ngx_http_chat_topic_fill(ngx_http_chat_feed_topic_t *t);
+
+/* messages of other workers */
+void ngx_http_chat_topic_on_event(ngx_http_chat_bus_message_t *m);
+void ngx_http_chat_topic_on_state(ngx_http_chat_bus_message_t *m);
+
+/* messages may have been lost */
+void ngx_http_chat_topic_forget(void);
+
+
+#endif /* _NGX_HTTP_CHAT_TOPIC_H_INCLUDED_ */
