@@ -1,0 +1,431 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat_append.h"
+#include "ngx_http_chat_command.h"
+#include "ngx_http_chat_feed.h"
+#include "ngx_http_chat_status.h"
+#include "ngx_http_chat_store.h"
+
+
+/* an array of two UUIDs in PostgreSQL's binary format */
+#define NGX_HTTP_CHAT_IDS_LEN  (20 + 2 * (4 + 16))
+
+
+static ngx_http_chat_command_t *ngx_http_chat_command_make(
+    ngx_http_chat_actor_t *actor, ngx_http_chat_command_pt done, void *data);
+static ngx_http_chat_command_t *ngx_http_chat_command_call(
+    ngx_http_chat_command_t *cmd, ngx_http_chat_query_e query,
+    ngx_http_chat_args_t *args, ngx_http_chat_call_pt done);
+static void ngx_http_chat_command_end(ngx_http_chat_command_t *cmd);
+static void ngx_http_chat_command_sent(ngx_http_chat_append_t *a);
+static void ngx_http_chat_command_created(ngx_http_chat_call_t *call);
+static void ngx_http_chat_command_changed(ngx_http_chat_call_t *call);
+static void ngx_http_chat_command_page(ngx_http_chat_command_t *cmd,
+    ngx_http_chat_page_t *page);
+static ngx_int_t ngx_http_chat_command_which(ngx_http_chat_command_t *cmd,
+    PGresult *res);
+static void ngx_http_chat_command_was_read(ngx_http_chat_call_t *call);
+static ngx_int_t ngx_http_chat_command_ids(u_char *p);
+
+
+static ngx_http_chat_command_t *
+ngx_http_chat_command_make(ngx_http_chat_actor_t *actor,
+    ngx_http_chat_command_pt done, void *data)
+{
+    ngx_http_chat_command_t  *cmd;
+
+    cmd = ngx_calloc(sizeof(ngx_http_chat_command_t), ngx_cycle->log);
+    if (cmd == NULL) {
+        return NULL;
+    }
+
+    cmd->done = done;
+    cmd->data = data;
+    cmd->actor = *actor;
+
+    return cmd;
+}
+
+
+static ngx_http_chat_command_t *
+ngx_http_chat_command_call(ngx_http_chat_command_t *cmd,
+    ngx_http_chat_query_e query, ngx_http_chat_args_t *args,
+    ngx_http_chat_call_pt done)
+{
+    if (ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST, query, args, done, cmd)
+        == NULL)
+    {
+        ngx_free(cmd);
+        return NULL;
+    }
+
+    return cmd;
+}
+
+
+static void
+ngx_http_chat_command_end(ngx_http_chat_command_t *cmd)
+{
+    if (cmd->owner != NULL) {
+        *cmd->owner = NULL;
+    }
+
+    cmd->done(cmd);
+
+    ngx_free(cmd);
+}
+
+
+void
+ngx_http_chat_command_abandon(ngx_http_chat_command_t *cmd)
+{
+    cmd->data = NULL;
+    cmd->owner = NULL;
+}
+
+
+ngx_uint_t
+ngx_http_chat_command_is(ngx_http_chat_command_t *cmd, const char *outcome)
+{
+    return cmd->outcome.len == ngx_strlen(outcome)
+           && ngx_memcmp(cmd->outcome.data, outcome, cmd->outcome.len) == 0;
+}
+
+
+ngx_http_chat_command_t *
+ngx_http_chat_command_send(ngx_http_chat_actor_t *actor,
+    ngx_http_chat_id_t *conversation, ngx_http_chat_message_t *message,
+    ngx_http_chat_command_pt done, void *data)
+{
+    ngx_http_chat_command_t      *cmd;
+    ngx_http_chat_append_args_t   args;
+
+    cmd = ngx_http_chat_command_make(actor, done, data);
+    if (cmd == NULL) {
+        return NULL;
+    }
+
+    cmd->conversation = *conversation;
+
+    args.actor = &cmd->actor;
+    args.conversation = &cmd->conversation;
+    args.client_id = &message->client_id;
+    args.text = &message->text;
+    args.data = NULL;
+    args.expected = message->expected;
+    args.internal = message->internal;
+
+    if (ngx_http_chat_append_send(&args, ngx_http_chat_command_sent, cmd)
+        == NULL)
+    {
+        ngx_free(cmd);
+        return NULL;
+    }
+
+    return cmd;
+}
+
+
+static void
+ngx_http_chat_command_sent(ngx_http_chat_append_t *a)
+{
+    ngx_http_chat_command_t  *cmd;
+
+    cmd = a->data;
+
+    cmd->rc = a->rc;
+    cmd->outcome = a->outcome;
+    cmd->id = a->event_id;
+    cmd->seq = a->seq;
+    cmd->created = a->created;
+
+    if (a->rc == NGX_OK) {
+
+        if (ngx_http_chat_command_is(cmd, "created")) {
+            ngx_http_chat_status_add(NGX_HTTP_CHAT_S_MESSAGES, 1);
+
+        } else if (ngx_http_chat_command_is(cmd, "duplicate")) {
+            ngx_http_chat_status_add(NGX_HTTP_CHAT_S_DUPLICATES, 1);
+        }
+    }
+
+    ngx_http_chat_command_end(cmd);
+}
+
+
+ngx_http_chat_command_t *
+ngx_http_chat_command_create(ngx_http_chat_actor_t *actor,
+    ngx_http_chat_message_t *message, ngx_http_chat_command_pt done,
+    void *data)
+{
+    ngx_http_chat_id_t        id;
+    ngx_http_chat_args_t      args;
+    ngx_http_chat_command_t  *cmd;
+
+    cmd = ngx_http_chat_command_make(actor, done, data);
+    if (cmd == NULL) {
+        return NULL;
+    }
+
+    if (ngx_http_chat_id_make(&cmd->conversation) != NGX_OK
+        || ngx_http_chat_id_make(&id) != NGX_OK)
+    {
+        ngx_free(cmd);
+        return NULL;
+    }
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_actor(&args, actor);
+    ngx_http_chat_arg_id(&args, &cmd->conversation);
+    ngx_http_chat_arg_id(&args, &id);
+    ngx_http_chat_arg_text(&args, &message->client_id);
+    ngx_http_chat_arg_text(&args, &message->text);
+    ngx_http_chat_arg_epoch(&args);
+
+    return ngx_http_chat_command_call(cmd,
+                                      NGX_HTTP_CHAT_Q_CONVERSATION_CREATE,
+                                      &args, ngx_http_chat_command_created);
+}
+
+
+static void
+ngx_http_chat_command_created(ngx_http_chat_call_t *call)
+{
+    ngx_http_chat_page_t      page;
+    ngx_http_chat_command_t  *cmd;
+
+    cmd = call->data;
+    cmd->rc = call->rc;
+
+    if (call->rc != NGX_OK) {
+        ngx_http_chat_command_end(cmd);
+        return;
+    }
+
+    if (ngx_http_chat_command_which(cmd, call->res) != NGX_OK
+        || ngx_http_chat_page_read(&page, call->res, &cmd->conversation,
+                                   cmd->actor.site->id)
+           != NGX_OK)
+    {
+        cmd->rc = NGX_ERROR;
+        ngx_http_chat_command_end(cmd);
+        return;
+    }
+
+    if (ngx_http_chat_page_is(&page, "created")) {
+        ngx_http_chat_status_add(NGX_HTTP_CHAT_S_MESSAGES, 1);
+    }
+
+    ngx_http_chat_command_page(cmd, &page);
+}
+
+
+/* a repeat gives the conversation that is there already: {"id": "..."} */
+
+static ngx_int_t
+ngx_http_chat_command_which(ngx_http_chat_command_t *cmd, PGresult *res)
+{
+    u_char     *p, *last;
+    ngx_str_t   body;
+
+    ngx_http_chat_col_text(res, 0, NGX_HTTP_CHAT_C_BODY, &body);
+
+    if (body.len == 0) {
+        return NGX_OK;
+    }
+
+    last = body.data + body.len;
+
+    p = ngx_strlchr(body.data, last, ':');
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_strlchr(p, last, '"');
+    if (p == NULL || last - ++p < NGX_HTTP_CHAT_ID_LEN) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_chat_id_parse(&cmd->conversation, p,
+                                  NGX_HTTP_CHAT_ID_LEN);
+}
+
+
+ngx_http_chat_command_t *
+ngx_http_chat_command_change(ngx_http_chat_actor_t *actor,
+    ngx_http_chat_id_t *conversation, ngx_http_chat_change_t *change,
+    ngx_http_chat_command_pt done, void *data)
+{
+    u_char                    ids[NGX_HTTP_CHAT_IDS_LEN];
+    ngx_http_chat_args_t      args;
+    ngx_http_chat_command_t  *cmd;
+
+    cmd = ngx_http_chat_command_make(actor, done, data);
+    if (cmd == NULL) {
+        return NULL;
+    }
+
+    if (ngx_http_chat_command_ids(ids) != NGX_OK) {
+        ngx_free(cmd);
+        return NULL;
+    }
+
+    cmd->conversation = *conversation;
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_actor(&args, actor);
+    ngx_http_chat_arg_id(&args, conversation);
+
+    if (change->version < 0) {
+        ngx_http_chat_arg_null(&args);
+
+    } else {
+        ngx_http_chat_arg_int4(&args, (int32_t) change->version);
+    }
+
+    ngx_http_chat_arg_text(&args, change->status.len ? &change->status
+                                                     : NULL);
+    ngx_http_chat_arg_bool(&args, change->set_assignee);
+    ngx_http_chat_arg_id(&args, change->set_assignee && !change->no_assignee
+                                ? &change->assignee : NULL);
+    ngx_http_chat_arg_bytes(&args, ids, NGX_HTTP_CHAT_IDS_LEN);
+    ngx_http_chat_arg_epoch(&args);
+
+    return ngx_http_chat_command_call(cmd, NGX_HTTP_CHAT_Q_CHANGE, &args,
+                                      ngx_http_chat_command_changed);
+}
+
+
+/* ids for the events that a change may make */
+
+static ngx_int_t
+ngx_http_chat_command_ids(u_char *p)
+{
+    ngx_uint_t          i;
+    ngx_http_chat_id_t  id;
+
+    ngx_http_chat_put_int4(p, 1);
+    ngx_http_chat_put_int4(p + 4, 0);
+    ngx_http_chat_put_int4(p + 8, 2950);
+    ngx_http_chat_put_int4(p + 12, 2);
+    ngx_http_chat_put_int4(p + 16, 1);
+
+    p += 20;
+
+    for (i = 0; i < 2; i++) {
+
+        if (ngx_http_chat_id_make(&id) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_chat_put_int4(p, sizeof(id.data));
+        p = ngx_cpymem(p + 4, id.data, sizeof(id.data));
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_chat_command_changed(ngx_http_chat_call_t *call)
+{
+    ngx_http_chat_page_t      page;
+    ngx_http_chat_command_t  *cmd;
+
+    cmd = call->data;
+    cmd->rc = call->rc;
+
+    if (call->rc != NGX_OK) {
+        ngx_http_chat_command_end(cmd);
+        return;
+    }
+
+    if (ngx_http_chat_page_read(&page, call->res, &cmd->conversation,
+                                cmd->actor.site->id)
+        != NGX_OK)
+    {
+        cmd->rc = NGX_ERROR;
+        ngx_http_chat_command_end(cmd);
+        return;
+    }
+
+    ngx_http_chat_command_page(cmd, &page);
+}
+
+
+/* publishes what was made, tells the caller, frees the page */
+
+static void
+ngx_http_chat_command_page(ngx_http_chat_command_t *cmd,
+    ngx_http_chat_page_t *page)
+{
+    ngx_uint_t  i;
+
+    cmd->page = page;
+    cmd->outcome = page->outcome;
+
+    if (page->n != 0) {
+        cmd->seq = page->events[0]->seq;
+        cmd->created = page->events[0]->created;
+    }
+
+    if (!ngx_http_chat_page_is(page, "duplicate")) {
+        for (i = 0; i < page->n; i++) {
+            ngx_http_chat_feed_publish(page->events[i]);
+        }
+    }
+
+    ngx_http_chat_command_end(cmd);
+    ngx_http_chat_page_free(page);
+}
+
+
+ngx_http_chat_command_t *
+ngx_http_chat_command_read(ngx_http_chat_actor_t *actor,
+    ngx_http_chat_id_t *conversation, int64_t seq,
+    ngx_http_chat_command_pt done, void *data)
+{
+    ngx_http_chat_args_t      args;
+    ngx_http_chat_command_t  *cmd;
+
+    cmd = ngx_http_chat_command_make(actor, done, data);
+    if (cmd == NULL) {
+        return NULL;
+    }
+
+    cmd->conversation = *conversation;
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_actor(&args, actor);
+    ngx_http_chat_arg_id(&args, conversation);
+    ngx_http_chat_arg_int8(&args, seq);
+
+    return ngx_http_chat_command_call(cmd, NGX_HTTP_CHAT_Q_READ, &args,
+                                      ngx_http_chat_command_was_read);
+}
+
+
+static void
+ngx_http_chat_command_was_read(ngx_http_chat_call_t *call)
+{
+    ngx_http_chat_command_t  *cmd;
+
+    cmd = call->data;
+    cmd->rc = call->rc;
+
+    if (call->rc == NGX_OK) {
+        ngx_http_chat_col_text(call->res, 0, 0, &cmd->outcome);
+        cmd->seq = ngx_http_chat_col_int8(call->res, 0, 1);
+
+        if (ngx_http_chat_col_bool(call->res, 0, 2)) {
+            ngx_http_chat_feed_touch(&cmd->conversation,
+                                     cmd->actor.site->id);
+        }
+    }
+
+    ngx_http_chat_command_end(cmd);
+}

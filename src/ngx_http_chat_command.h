@@ -1,0 +1,94 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#ifndef _NGX_HTTP_CHAT_COMMAND_H_INCLUDED_
+#define _NGX_HTTP_CHAT_COMMAND_H_INCLUDED_
+
+
+#include "ngx_http_chat.h"
+#include "ngx_http_chat_page.h"
+
+
+/*
+ * What a member can do, the same for a request and for a frame: identity and
+ * parameters in, done() out, from the event loop, after the commit.  What the
+ * command made has been published by then, whether or not anybody waits.
+ */
+
+typedef struct ngx_http_chat_command_s  ngx_http_chat_command_t;
+
+typedef void (*ngx_http_chat_command_pt)(ngx_http_chat_command_t *cmd);
+
+
+/* freed after done() */
+
+struct ngx_http_chat_command_s {
+    ngx_http_chat_command_pt  done;
+    void                     *data;          /* the caller's; may be NULL */
+    ngx_http_chat_command_t **owner;         /* cleared before done() */
+
+    ngx_http_chat_actor_t     actor;
+    ngx_http_chat_id_t        conversation;
+
+    /* result; strings and page are valid inside done() */
+    ngx_int_t                 rc;            /* as in ngx_http_chat_pg.h */
+    ngx_str_t                 outcome;
+    ngx_http_chat_id_t        id;            /* of the event */
+    int64_t                   seq;
+    int64_t                   created;       /* ms since the epoch */
+    ngx_http_chat_page_t     *page;          /* create and change */
+};
+
+
+typedef struct {
+    ngx_str_t                 client_id;
+    ngx_str_t                 text;
+    int64_t                   expected;      /* -1: none */
+    unsigned                  internal:1;
+} ngx_http_chat_message_t;
+
+
+typedef struct {
+    int64_t                   version;       /* -1: whatever it is */
+    ngx_str_t                 status;        /* empty: as it is */
+    ngx_http_chat_id_t        assignee;
+    unsigned                  set_assignee:1;
+    unsigned                  no_assignee:1;
+} ngx_http_chat_change_t;
+
+
+/*
+ * Each returns NULL when the queue is full or there is no memory: nothing has
+ * happened, and done() is not called.  Arguments are copied.
+ */
+
+ngx_http_chat_command_t *ngx_http_chat_command_send(
+    ngx_http_chat_actor_t *actor, ngx_http_chat_id_t *conversation,
+    ngx_http_chat_message_t *message, ngx_http_chat_command_pt done,
+    void *data);
+
+/* a new conversation with its first message; cmd->conversation is set */
+ngx_http_chat_command_t *ngx_http_chat_command_create(
+    ngx_http_chat_actor_t *actor, ngx_http_chat_message_t *message,
+    ngx_http_chat_command_pt done, void *data);
+
+ngx_http_chat_command_t *ngx_http_chat_command_read(
+    ngx_http_chat_actor_t *actor, ngx_http_chat_id_t *conversation,
+    int64_t seq, ngx_http_chat_command_pt done, void *data);
+
+ngx_http_chat_command_t *ngx_http_chat_command_change(
+    ngx_http_chat_actor_t *actor, ngx_http_chat_id_t *conversation,
+    ngx_http_chat_change_t *change, ngx_http_chat_command_pt done,
+    void *data);
+
+/* the caller goes away: the command runs on, done() is called without data */
+void ngx_http_chat_command_abandon(ngx_http_chat_command_t *cmd);
+
+ngx_uint_t ngx_http_chat_command_is(ngx_http_chat_command_t *cmd,
+    const char *outcome);
+
+
+#endif /* _NGX_HTTP_CHAT_COMMAND_H_INCLUDED_ */

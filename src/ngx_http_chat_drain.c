@@ -1,0 +1,56 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat_drain.h"
+#include "ngx_http_chat_hub.h"
+
+
+/*
+ * A worker that has been asked to quit looks only at its timers, so a
+ * cancelable one polls for it: nginx calls nobody else in time.
+ */
+
+#define NGX_HTTP_CHAT_DRAIN_TICK  250
+
+
+static void ngx_http_chat_drain_timer(ngx_event_t *ev);
+
+
+static ngx_event_t       ngx_http_chat_drain_event;
+static ngx_connection_t  ngx_http_chat_drain_dummy;
+
+
+ngx_int_t
+ngx_http_chat_drain_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf)
+{
+    ngx_memzero(&ngx_http_chat_drain_event, sizeof(ngx_event_t));
+
+    ngx_http_chat_drain_dummy.fd = (ngx_socket_t) -1;
+
+    ngx_http_chat_drain_event.data = &ngx_http_chat_drain_dummy;
+    ngx_http_chat_drain_event.handler = ngx_http_chat_drain_timer;
+    ngx_http_chat_drain_event.log = cycle->log;
+    ngx_http_chat_drain_event.cancelable = 1;
+
+    ngx_add_timer(&ngx_http_chat_drain_event, NGX_HTTP_CHAT_DRAIN_TICK);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_chat_drain_timer(ngx_event_t *ev)
+{
+    if (ngx_exiting) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ev->log, 0,
+                       "chat drain: %ui subscribers",
+                       ngx_http_chat_hub_count());
+
+        ngx_http_chat_hub_close(NULL, NGX_HTTP_CHAT_CLOSE_RELOAD);
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_CHAT_DRAIN_TICK);
+}
