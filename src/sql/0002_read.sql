@@ -320,6 +320,54 @@ END
 $$;
 
 
+-- What a worker reads to fill a gap for its subscribers: no actor, since each
+-- of them has been authorised, and all of the log, since the worker itself
+-- keeps internal events from visitors.
+
+CREATE FUNCTION chat.feed_1(p_site integer, p_conversation uuid,
+    p_since bigint, p_lim integer)
+RETURNS SETOF chat.event_result LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_bitmapscan = off SET join_collapse_limit = 1 AS $$
+DECLARE
+    c  chat.conversation;
+BEGIN
+    SELECT * INTO c
+      FROM chat.conversation
+     WHERE id = p_conversation AND site = p_site AND erased_at IS NULL;
+
+    IF NOT FOUND THEN
+        RETURN NEXT ROW ('gone', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            NULL)::chat.event_result;
+        RETURN;
+    END IF;
+
+    RETURN NEXT ROW ('ok', c.last_seq, c.public_seq, c.visitor, NULL, false,
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        NULL, NULL, NULL)::chat.event_result;
+
+    RETURN QUERY
+    SELECT NULL, NULL::bigint, NULL::bigint, NULL::uuid, NULL, NULL::boolean,
+           NULL, NULL,
+           e.seq, e.type, e.id, e.client_msg_id, e.sender_kind,
+           e.sender_id, coalesce(v.name, b.name), e.internal, e.pub, e.text,
+           e.data::text, chat.ms(e.created_at)
+      FROM chat.event e
+      LEFT JOIN chat.visitor v
+             ON v.site = e.site AND e.sender_kind = 'visitor'
+            AND v.id = e.sender_id
+      LEFT JOIN chat.agent b
+             ON b.site = e.site AND e.sender_kind = 'agent'
+            AND b.id = e.sender_id
+     WHERE e.conversation = p_conversation AND e.seq > p_since
+     ORDER BY e.seq
+     LIMIT least(greatest(p_lim, 1), 200);
+END
+$$;
+
+
 -- A page token of a list is "<milliseconds>_<id>" of the last row.
 
 CREATE FUNCTION chat.is_page(text) RETURNS boolean
