@@ -84,6 +84,8 @@ typedef struct ngx_http_chat_ctx_s    ngx_http_chat_ctx_t;
 typedef struct ngx_http_chat_route_s  ngx_http_chat_route_t;
 typedef struct ngx_http_chat_call_s   ngx_http_chat_call_t;
 
+typedef struct ngx_http_chat_command_s  ngx_http_chat_command_t;
+
 
 /*
  * Answers or starts something.  Returns what ngx_http_finalize_request()
@@ -116,9 +118,9 @@ struct ngx_http_chat_route_s {
 
 
 /*
- * Context of a request, in r->pool.  "call" is the one store call that the
- * request waits for; the cleanup clears call->data, so that its done() knows
- * that the request has gone.
+ * Context of a request, in r->pool.  "call" or "command" is what the request
+ * waits for; it is NULL again when its done() is called, and when the request
+ * goes away first, done() finds its data NULL.
  */
 
 struct ngx_http_chat_ctx_s {
@@ -131,9 +133,11 @@ struct ngx_http_chat_ctx_s {
     ngx_http_chat_actor_t     actor;
     json_t                   *body;          /* object, or NULL */
     ngx_http_chat_call_t     *call;
+    ngx_http_chat_command_t  *command;
     ngx_http_chat_handler_pt  next;          /* after authentication */
     void                     *data;          /* handler's own */
     const char               *transport;     /* "http", "poll", ... */
+    unsigned                  is_id:1;       /* {id} was a UUID */
     unsigned                  conversation:1;  /* id is a conversation's */
     unsigned                  bearer:1;      /* credential was a bearer */
 };
@@ -154,9 +158,15 @@ ngx_int_t ngx_http_chat_route_handler(ngx_http_request_t *r);
  */
 void ngx_http_chat_finalize(ngx_http_request_t *r, ngx_int_t rc);
 
-/* ties call to r: call->data becomes NULL when r goes away.  NGX_ERROR */
+/*
+ * Ties a call or a command to r: its data is r, and becomes NULL when r goes
+ * away.  From then on the client's going away ends r.  NGX_OK.
+ */
 ngx_int_t ngx_http_chat_wait(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     ngx_http_chat_call_t *call);
+ngx_int_t ngx_http_chat_wait_command(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_command_t *cmd);
+ngx_int_t ngx_http_chat_wait_client(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_CHAT_H_INCLUDED_ */

@@ -31,6 +31,13 @@ ngx_int_t ngx_http_chat_auth_origin(ngx_http_request_t *r,
 ngx_int_t ngx_http_chat_auth_actor(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
+/*
+ * The visitor's credential alone, without I/O, for starting a session.
+ * NGX_OK: ctx->actor is set; NGX_DECLINED: none, or one that is no good.
+ */
+ngx_int_t ngx_http_chat_auth_visitor(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
 /* Set-Cookie of a credential; an empty value deletes it.  NGX_ERROR */
 ngx_int_t ngx_http_chat_auth_cookie(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_uint_t kind, ngx_str_t *value);

@@ -18,8 +18,6 @@
  * command made has been published by then, whether or not anybody waits.
  */
 
-typedef struct ngx_http_chat_command_s  ngx_http_chat_command_t;
-
 typedef void (*ngx_http_chat_command_pt)(ngx_http_chat_command_t *cmd);
 
 

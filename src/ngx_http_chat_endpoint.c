@@ -1,0 +1,101 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat_assets.h"
+#include "ngx_http_chat_auth.h"
+#include "ngx_http_chat_endpoint.h"
+#include "ngx_http_chat_route.h"
+#include "ngx_http_chat_status.h"
+
+
+/* a text of 16,384 bytes may be escaped as six characters a byte */
+#define NGX_HTTP_CHAT_MESSAGE_BODY   (64 * 1024)
+#define NGX_HTTP_CHAT_SMALL_BODY     (8 * 1024)
+
+
+ngx_http_chat_route_t  ngx_http_chat_routes[] = {
+
+    { NGX_HTTP_GET, "/w.js",
+      NGX_HTTP_CHAT_VISITOR, NGX_HTTP_CHAT_ANYONE, NGX_HTTP_CHAT_PUBLIC, 0,
+      ngx_http_chat_assets_loader, "loader" },
+
+    { NGX_HTTP_GET, "/assets/{name}",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_ANYONE, NGX_HTTP_CHAT_PUBLIC, 0,
+      ngx_http_chat_assets_file, "asset" },
+
+    { NGX_HTTP_GET, "/console/",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_ANYONE, NGX_HTTP_CHAT_PUBLIC, 0,
+      ngx_http_chat_assets_console, "console" },
+
+    { NGX_HTTP_GET, "/console",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_ANYONE, NGX_HTTP_CHAT_PUBLIC, 0,
+      ngx_http_chat_assets_console, "console" },
+
+    { NGX_HTTP_GET, "/v1/live",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_ANYONE, 0, 0,
+      ngx_http_chat_status_live, "live" },
+
+    { NGX_HTTP_GET, "/v1/ready",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_ANYONE, 0, 0,
+      ngx_http_chat_status_ready, "ready" },
+
+    { NGX_HTTP_POST, "/v1/session",
+      NGX_HTTP_CHAT_VISITOR, NGX_HTTP_CHAT_ANYONE,
+      NGX_HTTP_CHAT_BODY_OPT|NGX_HTTP_CHAT_SIGN_IN, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_visitor_session, "session" },
+
+    { NGX_HTTP_POST, "/v1/agent/session",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_ANYONE,
+      NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SIGN_IN, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_auth_sign_in, "sign_in" },
+
+    { NGX_HTTP_GET, "/v1/agent/session",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_auth_session, "agent_session" },
+
+    { NGX_HTTP_DELETE, "/v1/agent/session",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_auth_sign_out, "sign_out" },
+
+    { NGX_HTTP_GET, "/v1/conversations",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER, 0, 0,
+      ngx_http_chat_conversation_list, "list" },
+
+    { NGX_HTTP_POST, "/v1/conversations",
+      NGX_HTTP_CHAT_VISITOR, NGX_HTTP_CHAT_VISITOR,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_MESSAGE_BODY,
+      ngx_http_chat_visitor_create, "create" },
+
+    { NGX_HTTP_GET, "/v1/conversations/{id}",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER, 0, 0,
+      ngx_http_chat_conversation_get, "get" },
+
+    { NGX_HTTP_PATCH, "/v1/conversations/{id}",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_conversation_change, "change" },
+
+    { NGX_HTTP_GET, "/v1/conversations/{id}/events",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER, 0, 0,
+      ngx_http_chat_conversation_events, "events" },
+
+    { NGX_HTTP_POST, "/v1/conversations/{id}/messages",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_MESSAGE_BODY,
+      ngx_http_chat_conversation_send, "send" },
+
+    { NGX_HTTP_POST, "/v1/conversations/{id}/read",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_conversation_read, "read" },
+
+    { NGX_HTTP_GET, "/v1/stream",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
+      NGX_HTTP_CHAT_STREAM, 0,
+      ngx_http_chat_poll, "stream" },
+
+    { 0, NULL, 0, 0, 0, 0, NULL, NULL }
+};

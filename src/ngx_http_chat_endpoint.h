@@ -1,0 +1,70 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#ifndef _NGX_HTTP_CHAT_ENDPOINT_H_INCLUDED_
+#define _NGX_HTTP_CHAT_ENDPOINT_H_INCLUDED_
+
+
+#include "ngx_http_chat.h"
+#include "ngx_http_chat_store.h"
+
+
+/* visitor: POST v1/session, POST v1/conversations */
+ngx_int_t ngx_http_chat_visitor_session(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_visitor_create(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
+/* conversation: of members */
+ngx_int_t ngx_http_chat_conversation_list(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_conversation_get(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_conversation_events(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_conversation_send(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_conversation_read(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_conversation_change(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
+/* poll: GET v1/stream */
+ngx_int_t ngx_http_chat_poll(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
+
+/*
+ * Shared by endpoints (ngx_http_chat_query.c): one statement whose answer is
+ * (outcome, JSON body) goes to the client as it is.
+ */
+ngx_int_t ngx_http_chat_query_answer(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_lane_e lane,
+    ngx_http_chat_query_e query, ngx_http_chat_args_t *args);
+
+/* 503 of a call or a command whose rc is not NGX_OK */
+ngx_int_t ngx_http_chat_query_failed(ngx_http_request_t *r, ngx_int_t rc);
+
+/* a query argument, unescaped into r->pool; NGX_DECLINED: absent or empty */
+ngx_int_t ngx_http_chat_query_arg(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value);
+
+/*
+ * A number from 0 to max.  NGX_DECLINED: absent; NGX_ERROR: it is none, and
+ * *rc is the return value of a 422 that has been sent.
+ */
+ngx_int_t ngx_http_chat_query_number(ngx_http_request_t *r,
+    const char *name, int64_t max, int64_t *value, ngx_int_t *rc);
+
+/*
+ * A cursor: *seq is -1 when it is absent; *tail is set when it is of another
+ * epoch.  NGX_ERROR as above.
+ */
+ngx_int_t ngx_http_chat_query_cursor(ngx_http_request_t *r,
+    const char *name, int64_t *seq, ngx_uint_t *tail, ngx_int_t *rc);
+
+
+#endif /* _NGX_HTTP_CHAT_ENDPOINT_H_INCLUDED_ */

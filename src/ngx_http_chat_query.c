@@ -1,0 +1,179 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat_endpoint.h"
+#include "ngx_http_chat_reply.h"
+
+
+static void ngx_http_chat_query_done(ngx_http_chat_call_t *call);
+static ngx_int_t ngx_http_chat_query_invalid(ngx_http_request_t *r,
+    const char *name, const char *detail, ngx_int_t *rc);
+
+
+ngx_int_t
+ngx_http_chat_query_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_http_chat_lane_e lane, ngx_http_chat_query_e query,
+    ngx_http_chat_args_t *args)
+{
+    ngx_http_chat_call_t  *call;
+
+    call = ngx_http_chat_store_call(lane, query, args,
+                                    ngx_http_chat_query_done, NULL);
+    if (call == NULL) {
+        return ngx_http_chat_query_failed(r, NGX_BUSY);
+    }
+
+    (void) ngx_http_chat_wait(r, ctx, call);
+
+    return NGX_DONE;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_query_done(ngx_http_chat_call_t *call)
+{
+    ngx_int_t            rc;
+    ngx_str_t            body, outcome;
+    ngx_http_request_t  *r;
+
+    r = call->data;
+
+    if (r == NULL) {
+        return;
+    }
+
+    if (call->rc != NGX_OK) {
+        rc = ngx_http_chat_query_failed(r, call->rc);
+        ngx_http_chat_finalize(r, rc);
+        return;
+    }
+
+    ngx_http_chat_col_text(call->res, 0, 0, &outcome);
+    ngx_http_chat_col_text(call->res, 0, 1, &body);
+
+    if (outcome.len == 2 && ngx_memcmp(outcome.data, "ok", 2) == 0) {
+        rc = ngx_http_chat_reply_json(r, NGX_HTTP_OK, &body);
+
+    } else {
+        rc = ngx_http_chat_reply_outcome(r, &outcome);
+    }
+
+    ngx_http_chat_finalize(r, rc);
+}
+
+
+ngx_int_t
+ngx_http_chat_query_failed(ngx_http_request_t *r, ngx_int_t rc)
+{
+    const char  *detail;
+
+    if (rc == NGX_ABORT) {
+        detail = "the outcome is not known; the request may be repeated";
+
+    } else {
+        detail = "the store cannot be reached; the request may be repeated";
+    }
+
+    return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAVAILABLE, NULL,
+                                       detail);
+}
+
+
+ngx_int_t
+ngx_http_chat_query_arg(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
+    u_char     *dst, *src;
+    ngx_str_t   raw;
+
+    if (ngx_http_arg(r, (u_char *) name, ngx_strlen(name), &raw) != NGX_OK
+        || raw.len == 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    dst = ngx_pnalloc(r->pool, raw.len);
+    if (dst == NULL) {
+        return NGX_DECLINED;
+    }
+
+    value->data = dst;
+    src = raw.data;
+
+    ngx_unescape_uri(&dst, &src, raw.len, 0);
+
+    value->len = dst - value->data;
+
+    return value->len ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_chat_query_invalid(ngx_http_request_t *r, const char *name,
+    const char *detail, ngx_int_t *rc)
+{
+    *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_INVALID_FIELD, name,
+                                      detail);
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_chat_query_number(ngx_http_request_t *r, const char *name,
+    int64_t max, int64_t *value, ngx_int_t *rc)
+{
+    off_t      n;
+    ngx_str_t  arg;
+
+    if (ngx_http_chat_query_arg(r, name, &arg) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    n = ngx_atoof(arg.data, arg.len);
+
+    if (n == (off_t) NGX_ERROR || (int64_t) n > max) {
+        return ngx_http_chat_query_invalid(r, name,
+                                           "it must be a whole number", rc);
+    }
+
+    *value = (int64_t) n;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_chat_query_cursor(ngx_http_request_t *r, const char *name,
+    int64_t *seq, ngx_uint_t *tail, ngx_int_t *rc)
+{
+    ngx_str_t               arg;
+    ngx_http_chat_cursor_t  cursor;
+
+    *seq = -1;
+    *tail = 0;
+
+    if (ngx_http_chat_query_arg(r, name, &arg) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_chat_cursor_parse(&cursor, arg.data, arg.len) != NGX_OK) {
+        return ngx_http_chat_query_invalid(r, name, "it must be a cursor",
+                                           rc);
+    }
+
+    *seq = cursor.seq;
+
+    if (ngx_memcmp(cursor.epoch, ngx_http_chat_store_epoch(),
+                   NGX_HTTP_CHAT_EPOCH_LEN)
+        != 0)
+    {
+        *tail = 1;
+    }
+
+    return NGX_OK;
+}

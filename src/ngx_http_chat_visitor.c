@@ -1,0 +1,333 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat_auth.h"
+#include "ngx_http_chat_body.h"
+#include "ngx_http_chat_command.h"
+#include "ngx_http_chat_endpoint.h"
+#include "ngx_http_chat_reply.h"
+
+
+typedef struct {
+    ngx_str_t                 site;
+    ngx_str_t                 mode;
+    ngx_str_t                 locale;
+    ngx_str_t                 page;
+    ngx_uint_t                has_locale;
+    ngx_uint_t                has_page;
+} ngx_http_chat_session_t;
+
+
+static void ngx_http_chat_visitor_started(ngx_http_chat_call_t *call);
+static ngx_int_t ngx_http_chat_visitor_token(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_call_t *call);
+static void ngx_http_chat_visitor_created(ngx_http_chat_command_t *cmd);
+static ngx_int_t ngx_http_chat_visitor_answer(ngx_http_request_t *r,
+    ngx_http_chat_command_t *cmd, ngx_str_t *client_id);
+
+
+static const char  *ngx_http_chat_modes[] = { "cookie", "bearer", NULL };
+
+
+static ngx_http_chat_field_t  ngx_http_chat_session_fields[] = {
+
+    { "site", NGX_HTTP_CHAT_F_STRING, 0,
+      offsetof(ngx_http_chat_session_t, site), -1, 32, NULL },
+
+    { "mode", NGX_HTTP_CHAT_F_ENUM, 0,
+      offsetof(ngx_http_chat_session_t, mode), -1, 0, ngx_http_chat_modes },
+
+    { "locale", NGX_HTTP_CHAT_F_STRING, 0,
+      offsetof(ngx_http_chat_session_t, locale),
+      offsetof(ngx_http_chat_session_t, has_locale), 35, NULL },
+
+    { "page", NGX_HTTP_CHAT_F_STRING, 0,
+      offsetof(ngx_http_chat_session_t, page),
+      offsetof(ngx_http_chat_session_t, has_page), 2048, NULL }
+};
+
+
+static ngx_http_chat_field_t  ngx_http_chat_create_fields[] = {
+
+    { "client_msg_id", NGX_HTTP_CHAT_F_CLIENT_ID, NGX_HTTP_CHAT_REQUIRED,
+      offsetof(ngx_http_chat_message_t, client_id), -1, 0, NULL },
+
+    { "text", NGX_HTTP_CHAT_F_TEXT, NGX_HTTP_CHAT_REQUIRED,
+      offsetof(ngx_http_chat_message_t, text), -1, 0, NULL }
+};
+
+
+ngx_int_t
+ngx_http_chat_visitor_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_chat_id_t        fresh;
+    ngx_http_chat_args_t      args;
+    ngx_http_chat_call_t     *call;
+    ngx_http_chat_session_t  *s;
+
+    s = ngx_pcalloc(r->pool, sizeof(ngx_http_chat_session_t));
+    if (s == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->body != NULL
+        && ngx_http_chat_body_take(r, ctx, ngx_http_chat_session_fields, 4,
+                                   s, &rc)
+           != NGX_OK)
+    {
+        return rc;
+    }
+
+    if (s->site.len != 0
+        && (s->site.len != ctx->conf->site->name.len
+            || ngx_memcmp(s->site.data, ctx->conf->site->name.data,
+                          s->site.len) != 0))
+    {
+        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_FORBIDDEN,
+                                           "site", "this location serves "
+                                           "another site");
+    }
+
+    /* a credential that is no good is as none: the visitor starts anew */
+
+    rc = ngx_http_chat_auth_visitor(r, ctx);
+
+    if (rc == NGX_ERROR || ngx_http_chat_id_make(&fresh) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->data = s;
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
+    ngx_http_chat_arg_id(&args, rc == NGX_OK ? &ctx->actor.id : NULL);
+    ngx_http_chat_arg_int8(&args, rc == NGX_OK ? ctx->actor.issued : 0);
+    ngx_http_chat_arg_id(&args, &fresh);
+    ngx_http_chat_arg_text(&args, s->has_locale ? &s->locale : NULL);
+    ngx_http_chat_arg_text(&args, s->has_page ? &s->page : NULL);
+    ngx_http_chat_arg_epoch(&args);
+
+    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+                                    NGX_HTTP_CHAT_Q_SESSION_START, &args,
+                                    ngx_http_chat_visitor_started, NULL);
+    if (call == NULL) {
+        return ngx_http_chat_query_failed(r, NGX_BUSY);
+    }
+
+    (void) ngx_http_chat_wait(r, ctx, call);
+
+    return NGX_DONE;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_visitor_started(ngx_http_chat_call_t *call)
+{
+    ngx_int_t             rc;
+    ngx_http_request_t   *r;
+    ngx_http_chat_ctx_t  *ctx;
+
+    r = call->data;
+
+    if (r == NULL) {
+        return;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+
+    if (call->rc != NGX_OK) {
+        rc = ngx_http_chat_query_failed(r, call->rc);
+
+    } else {
+        rc = ngx_http_chat_visitor_token(r, ctx, call);
+    }
+
+    ngx_http_chat_finalize(r, rc);
+}
+
+
+/* adds the credential to the answer of chat.session_start_1() */
+
+static ngx_int_t
+ngx_http_chat_visitor_token(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_http_chat_call_t *call)
+{
+    u_char                     *p, buf[NGX_HTTP_CHAT_TOKEN_LEN];
+    ngx_str_t                   answer, body, token;
+    ngx_uint_t                  bearer;
+    ngx_http_chat_session_t    *s;
+    ngx_http_chat_main_conf_t  *mcf;
+
+    s = ctx->data;
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_chat_module);
+
+    ctx->actor.kind = NGX_HTTP_CHAT_VISITOR;
+    ctx->actor.site = ctx->conf->site;
+    ctx->actor.issued = ngx_http_chat_col_int8(call->res, 0, 2);
+
+    ngx_http_chat_col_text(call->res, 0, 3, &body);
+
+    if (ngx_http_chat_col_id(call->res, 0, 1, &ctx->actor.id) != NGX_OK
+        || body.len < 2
+        || ngx_http_chat_token_sign(mcf->keys, buf, ctx->conf->site->hash,
+                                    &ctx->actor.id, ctx->actor.issued)
+           == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    token.data = buf;
+    token.len = NGX_HTTP_CHAT_TOKEN_LEN;
+
+    bearer = s->mode.len != 0 && s->mode.data[0] == 'b';
+
+    if (!bearer
+        && ngx_http_chat_auth_cookie(r, ctx, NGX_HTTP_CHAT_VISITOR, &token)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_pnalloc(r->pool, body.len + NGX_HTTP_CHAT_TOKEN_LEN
+                             + NGX_HTTP_CHAT_TIME_LEN
+                             + sizeof("\"token\":\"\",\"expires_at\":\"\",,"));
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    answer.data = p;
+
+    *p++ = '{';
+
+    if (bearer) {
+        p = ngx_sprintf(p, "\"token\":\"%V\",", &token);
+    }
+
+    p = ngx_cpymem(p, "\"expires_at\":\"", sizeof("\"expires_at\":\"") - 1);
+    p = ngx_http_chat_time_write(p, ctx->actor.issued
+                                    + NGX_HTTP_CHAT_TOKEN_LIFE);
+    p = ngx_cpymem(p, "\",", 2);
+    p = ngx_cpymem(p, body.data + 1, body.len - 1);
+
+    answer.len = p - answer.data;
+
+    return ngx_http_chat_reply_json(r, NGX_HTTP_OK, &answer);
+}
+
+
+ngx_int_t
+ngx_http_chat_visitor_create(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_chat_command_t  *cmd;
+    ngx_http_chat_message_t  *message;
+
+    message = ngx_pcalloc(r->pool, sizeof(ngx_http_chat_message_t));
+    if (message == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_create_fields, 2,
+                                message, &rc)
+        != NGX_OK)
+    {
+        return rc;
+    }
+
+    ctx->data = message;
+
+    cmd = ngx_http_chat_command_create(&ctx->actor, message,
+                                       ngx_http_chat_visitor_created, NULL);
+    if (cmd == NULL) {
+        return ngx_http_chat_query_failed(r, NGX_BUSY);
+    }
+
+    (void) ngx_http_chat_wait_command(r, ctx, cmd);
+
+    return NGX_DONE;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_visitor_created(ngx_http_chat_command_t *cmd)
+{
+    ngx_int_t                 rc;
+    ngx_http_request_t       *r;
+    ngx_http_chat_ctx_t      *ctx;
+    ngx_http_chat_message_t  *message;
+
+    r = cmd->data;
+
+    if (r == NULL) {
+        return;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+    message = ctx->data;
+
+    if (cmd->rc != NGX_OK) {
+        rc = ngx_http_chat_query_failed(r, cmd->rc);
+
+    } else if (ngx_http_chat_command_is(cmd, "created")
+               || ngx_http_chat_command_is(cmd, "duplicate"))
+    {
+        ctx->id = cmd->conversation;
+        ctx->conversation = 1;
+
+        rc = ngx_http_chat_visitor_answer(r, cmd, &message->client_id);
+
+    } else {
+        rc = ngx_http_chat_reply_outcome(r, &cmd->outcome);
+    }
+
+    ngx_http_chat_finalize(r, rc);
+}
+
+
+static ngx_int_t
+ngx_http_chat_visitor_answer(ngx_http_request_t *r,
+    ngx_http_chat_command_t *cmd, ngx_str_t *client_id)
+{
+    u_char      *p;
+    ngx_str_t    body;
+    ngx_uint_t   duplicate;
+
+    p = ngx_pnalloc(r->pool, sizeof("{\"id\":\"\",\"seq\":,\"duplicate\":"
+                                    "false,\"next\":\"\","
+                                    "\"client_msg_id\":\"\","
+                                    "\"created_at\":\"\"}")
+                             + NGX_HTTP_CHAT_ID_LEN + NGX_INT64_LEN
+                             + NGX_HTTP_CHAT_CURSOR_LEN + client_id->len
+                             + NGX_HTTP_CHAT_TIME_LEN);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    duplicate = ngx_http_chat_command_is(cmd, "duplicate");
+
+    body.data = p;
+
+    p = ngx_cpymem(p, "{\"id\":\"", sizeof("{\"id\":\"") - 1);
+    p = ngx_http_chat_id_write(p, &cmd->conversation);
+    p = ngx_sprintf(p, "\",\"seq\":%L,\"duplicate\":%s,\"next\":\"",
+                    cmd->seq, duplicate ? "true" : "false");
+    p = ngx_http_chat_cursor_write(p, ngx_http_chat_store_epoch(), cmd->seq);
+    p = ngx_sprintf(p, "\",\"client_msg_id\":\"%V\",\"created_at\":\"",
+                    client_id);
+    p = ngx_http_chat_time_write(p, cmd->created);
+    *p++ = '"';
+    *p++ = '}';
+
+    body.len = p - body.data;
+
+    return ngx_http_chat_reply_json(r, duplicate ? NGX_HTTP_OK
+                                                 : NGX_HTTP_CREATED, &body);
+}
