@@ -49,7 +49,7 @@ export const STYLE = `
 .own .bubble { background: var(--me) }
 .who { margin-block-start: 8px !important }
 .who, .meta { color: var(--muted); font-size: .75rem }
-.own .who, .same, .hidden {
+.own:not(.note) .who, .same, .hidden {
     position: absolute;
     inline-size: 1px;
     block-size: 1px;
@@ -96,6 +96,7 @@ export const STYLE = `
     background: var(--note);
 }
 .note .who { color: var(--note-line); font-weight: 600 }
+.own .who { text-align: end }
 .send {
     inline-size: 44px;
     block-size: 44px;

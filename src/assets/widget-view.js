@@ -87,6 +87,8 @@ export function createView(frame, i18n, actions) {
             panel.close();
             show(panel, narrow.matches);
         }
+
+        attr(frame.launcher, 'hidden', panel.open && narrow.matches);
     });
 
     let heard = -1;
@@ -97,6 +99,8 @@ export function createView(frame, i18n, actions) {
 
         /** @param {import('./widget-state.js').WidgetState} state */
         update(state) {
+            launcher(state);
+
             if (state.open && !panel.open) {
                 show(panel, narrow.matches);
                 log.toEnd();
@@ -110,7 +114,6 @@ export function createView(frame, i18n, actions) {
                 }
             }
 
-            launcher(state);
             notices(state);
             log.update(state.talk, state.outgoing, self(state));
             announce(state);
@@ -121,6 +124,7 @@ export function createView(frame, i18n, actions) {
     function launcher(state) {
         const count = state.talk ? unread(state.talk, self(state)) : 0;
 
+        attr(frame.launcher, 'hidden', state.open && narrow.matches);
         attr(frame.launcher, 'aria-expanded', String(state.open));
         attr(frame.launcher, 'aria-label',
              state.open ? t('launcher.close')

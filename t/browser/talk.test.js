@@ -254,3 +254,91 @@ test('hostile text is text', async () => {
     await visitor.context.close();
     await agent.context.close();
 });
+
+
+const looks = {
+    dark: { colorScheme: 'dark' },
+    forced: { forcedColors: 'active', reducedMotion: 'reduce' },
+    phone: { viewport: { width: 375, height: 667 } },
+    narrow: { viewport: { width: 320, height: 568 } },
+};
+
+for (const [name, look] of Object.entries(looks)) {
+    test(`both pages, ${name}`, async () => {
+        const visitor = await open(browser, site.page, look);
+        const agent = await open(browser, console_, look);
+        const text = `Look ${name} ${mark}`;
+
+        await accessible(agent.page);
+        await signIn(agent.page);
+        await visitor.page.getByRole('button', { name: 'Open chat' }).click();
+        await write(visitor.page, 'Write a message', text);
+        await agent.page.getByRole('link', { name: text }).click();
+        await write(agent.page, 'Write a reply', 'مرحبا abc 123\nHello');
+        await agent.page.getByRole('checkbox', { name: 'Internal note' })
+                   .check();
+        await write(agent.page, 'Write an internal note', 'Be nice');
+        await inLog(agent.page, 'Be nice').waitFor();
+        await inLog(visitor.page, 'Hello').waitFor();
+
+        assert.equal(await inLog(visitor.page, 'مرحبا abc 123').evaluate(
+            (node) => getComputedStyle(node).direction), 'rtl');
+
+        for (const { page } of [visitor, agent]) {
+            await accessible(page);
+            assert.equal(await page.evaluate(() => document.documentElement
+                         .scrollWidth <= innerWidth), true);
+        }
+
+        await shot(visitor.page, `widget-${name}`);
+        await shot(agent.page, `console-${name}`);
+
+        if (look.reducedMotion) {
+            assert.equal(await visitor.page.evaluate(
+                () => document.getAnimations().length), 0);
+        }
+
+        await visitor.page.getByRole('button', { name: 'Close', exact: true })
+                     .click();
+        await visitor.page.getByRole('button', { name: /^Open chat/ })
+                     .waitFor();
+
+        assert.deepEqual(visitor.faults, []);
+        assert.deepEqual(agent.faults, []);
+        await visitor.context.close();
+        await agent.context.close();
+    });
+}
+
+
+test('what a page weighs', async () => {
+    const { page, context } = await open(browser, 'about:blank');
+    const loads = [];
+
+    page.on('requestfinished', (request) => {
+        if (request.url().startsWith(site.prefix)) {
+            loads.push(request.sizes().then(({ responseBodySize }) =>
+                [request.url().slice(site.prefix.length), responseBodySize]));
+        }
+    });
+
+    await page.goto(site.page);
+    await page.getByRole('button', { name: 'Open chat' }).waitFor();
+
+    const [[loader, size], ...others] = await Promise.all(loads);
+
+    assert.equal(loader, 'w.js');
+    assert.ok(size <= 3 * 1024, `the loader has ${size} bytes`);
+    assert.deepEqual(others, []);
+
+    await page.getByRole('button', { name: 'Open chat' }).click();
+    await page.getByRole('textbox').waitFor();
+
+    const opened = (await Promise.all(loads))
+                   .filter(([path]) => path.startsWith('assets/'));
+    const sum = opened.reduce((all, [, bytes]) => all + bytes, 0);
+
+    assert.ok(opened.length <= 2, `${opened.length} files`);
+    assert.ok(sum <= 14 * 1024, `the first open has ${sum} bytes`);
+    await context.close();
+});
