@@ -9,6 +9,7 @@ CFLAGS =	-g -O2
 LDFLAGS =
 NGX_CONFIGURE =
 DESTDIR =
+V =
 
 TOP :=		$(CURDIR)
 OUT :=		$(abspath $(BUILD))
@@ -57,6 +58,7 @@ ifneq ($(findstring clang,$(CC)),)
 PACKAGES +=	clang
 endif
 
+QUIET :=	--no-print-directory $(if $(V),,-s)
 SHELL :=	/bin/bash
 OBJS :=		$(DIR)/objs
 WARN :=		-Wall -Wextra
@@ -101,10 +103,9 @@ RECIPE =	$(TREE) $(OPTIONS) $(NGX_CONF_FLAGS) \
 all:		module		## build the module (the default)
 
 module:		$(DIR)/configured $(BUNDLED)
-	@$(MAKE) --no-print-directory -C $(DIR)/tree -f $(OBJS)/Makefile \
-		$(GOAL)
+	@$(MAKE) $(QUIET) -C $(DIR)/tree -f $(OBJS)/Makefile $(GOAL)
 	@cmp -s $(OBJS)/$(NAME).so $(MODULE) \
-		|| install -m 644 $(OBJS)/$(NAME).so $(MODULE)
+		|| install -v -m 644 $(OBJS)/$(NAME).so $(MODULE)
 
 packages:
 	@t/lib/packages $(PACKAGES)
@@ -118,9 +119,10 @@ $(DIR)/configured: config $(DIR)/recipe $(wildcard $(TREE)/conf_flags) \
 	@if [ ! -f $(TREE)/src/core/nginx.h ]; then \
 		echo "$(TREE) is not an nginx source tree" >&2; exit 1; \
 	fi
-	rm -rf $(DIR)/tree $(OBJS)
-	cp -rs $(TREE) $(DIR)/tree && rm -f $(DIR)/tree/Makefile
-	cd $(DIR)/tree \
+	@echo "configuring nginx in $(TREE)"
+	@rm -rf $(DIR)/tree $(OBJS)
+	@cp -rs $(TREE) $(DIR)/tree && rm -f $(DIR)/tree/Makefile
+	@cd $(DIR)/tree \
 	&& if [ -f conf_flags ]; then . ./conf_flags; fi \
 	&& configure=./configure \
 	&& if [ -f auto/configure ]; then configure=auto/configure; fi \
@@ -208,3 +210,4 @@ help:				## this list
 	@echo 'CC=clang        choose the compiler'
 	@echo 'BUILD=<dir>     where everything goes ($(BUILD))'
 	@echo 'DESTDIR=<dir>   prefix of the installed file'
+	@echo 'V=1             show each command of the build'
