@@ -46,8 +46,8 @@ export function subscribe(api, topic, sink) {
  * @param {(ms: number) => Promise<unknown>} sleep
  */
 async function run(api, topic, sink, signal, sleep) {
-    /** @type {number | undefined} */
-    let version;
+    /* No state has this version: the first answer brings it at once. */
+    let version = 0;
     let failures = 0;
     let idle = 0;
 
@@ -116,7 +116,7 @@ async function run(api, topic, sink, signal, sleep) {
  * @param {any} answer
  * @param {Topic} topic
  * @param {Sink} sink
- * @param {number | undefined} version
+ * @param {number} version
  * @returns {boolean} whether there was anything new
  */
 function deliver(answer, topic, sink, version) {

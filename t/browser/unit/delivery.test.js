@@ -170,7 +170,7 @@ test('poll: goes on from the cursor of the last answer', async () => {
     const asked = log.filter((it) => !Array.isArray(it))
                      .map(({ since, state, wait }) => [since, state, wait]);
 
-    assert.deepEqual(asked, [['e.1', undefined, 25], ['e.2', 4, 25],
+    assert.deepEqual(asked, [['e.1', 0, 25], ['e.2', 4, 25],
                              ['e.2', 4, 0], ['e.2', 4, 25]]);
     assert.deepEqual(log.filter(Array.isArray), [
         ['page', 'e.2'], ['state', 4], ['line', true], ['line', false],
