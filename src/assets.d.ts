@@ -62,7 +62,12 @@ type LiveState = {
     read: Record<string, number>;
 };
 
-type InboxPage = { conversations: Summary[]; next: string; more: boolean };
+type InboxPage = {
+    conversations: Summary[];
+    next: string;
+    complete?: boolean;
+    more: boolean;
+};
 
 type Agent = { id: string; name: string; email: string; role: string };
 

@@ -33,6 +33,7 @@ export function createInbox(i18n, actions) {
 
     return {
         element,
+        focus: () => view.focus(),
 
         /** @param {import('./console-state.js').ConsoleState} state */
         update(state) {

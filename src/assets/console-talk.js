@@ -76,6 +76,7 @@ export function createTalk(i18n, actions) {
 
     return {
         element,
+        focus: () => back.focus(),
 
         /** @param {import('./console-state.js').ConsoleState} state */
         update(state) {

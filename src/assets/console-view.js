@@ -39,7 +39,9 @@ export function createView(i18n, actions) {
                   h('button', { type: 'button', onclick: actions.signOut },
                     t('signout')));
     const desk = h('div', { class: 'desk' }, inbox.element, talk.element);
+    const narrow = matchMedia('(max-width: 719.98px)');
     let phase = '';
+    let pane = '';
 
     sheet.replaceSync(STYLE);
     document.adoptedStyleSheets = [sheet];
@@ -75,13 +77,30 @@ export function createView(i18n, actions) {
                              : t('title');
 
             text(who, plainName(state.agent?.name || ''));
-            attr(desk, 'data-pane', state.selected ? 'talk' : 'list');
             signin.update(state);
 
             if (phase === 'in') {
                 inbox.update(state);
                 talk.update(state);
+                turn(state.selected ? talk : inbox);
             }
         },
     };
+
+    /**
+     * A narrow page shows one pane, and the focus goes with it.
+     *
+     * @param {typeof talk | typeof inbox} to
+     */
+    function turn(to) {
+        const name = to === talk ? 'talk' : 'list';
+
+        attr(desk, 'data-pane', name);
+
+        if (pane !== '' && pane !== name && narrow.matches) {
+            to.focus();
+        }
+
+        pane = name;
+    }
 }

@@ -337,7 +337,9 @@ function followInbox(name) {
 
     return subscribe(api, { inbox: '', filter: VIEWS[name] }, {
         inbox(page) {
-            store.dispatch({ type: 'inbox', page, first });
+            /* An answer that is not complete is the first page again. */
+            store.dispatch({ type: 'inbox', page,
+                             first: first || page.complete === false });
             first = false;
         },
         line: (up) => store.dispatch({ type: 'line', of: 'inbox', up,
