@@ -82,7 +82,7 @@ export function createView(i18n, actions) {
             if (phase === 'in') {
                 inbox.update(state);
                 talk.update(state);
-                turn(state.selected ? talk : inbox);
+                turn(state.selected ? 'talk' : 'list');
             }
         },
     };
@@ -90,15 +90,13 @@ export function createView(i18n, actions) {
     /**
      * A narrow page shows one pane, and the focus goes with it.
      *
-     * @param {typeof talk | typeof inbox} to
+     * @param {'talk' | 'list'} name
      */
-    function turn(to) {
-        const name = to === talk ? 'talk' : 'list';
-
+    function turn(name) {
         attr(desk, 'data-pane', name);
 
         if (pane !== '' && pane !== name && narrow.matches) {
-            to.focus();
+            (name === 'talk' ? talk : inbox).focus();
         }
 
         pane = name;
