@@ -11,6 +11,12 @@
 #include "ngx_http_chat.h"
 
 
+/* an agent's token: base64url of the bytes, their SHA-256 is stored */
+#define NGX_HTTP_CHAT_AGENT_SECRET     32
+#define NGX_HTTP_CHAT_AGENT_TOKEN_LEN  43
+#define NGX_HTTP_CHAT_AGENT_HASH       32
+
+
 /*
  * Origin rules of unsafe requests and of sign-in calls (docs/security): with
  * a cookie, Sec-Fetch-Site: same-origin, or without it an Origin equal to
@@ -27,16 +33,22 @@ ngx_int_t ngx_http_chat_auth_origin(ngx_http_request_t *r,
  * credential).  NGX_DECLINED: a credential that is no good (401).
  * NGX_AGAIN: an agent's session is being looked up; then ctx->next is called
  * through ngx_http_chat_finalize(r, next(r, ctx)), or the request is answered.
+ * NGX_BUSY: it cannot be looked up now (503).  NGX_ERROR (500).
  */
 ngx_int_t ngx_http_chat_auth_actor(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
 /*
- * The visitor's credential alone, without I/O, for starting a session.
- * NGX_OK: ctx->actor is set; NGX_DECLINED: none, or one that is no good.
+ * The same for a SIGN_IN route, which takes a visitor's credential alone, and
+ * a cookie only from the same origin.  NGX_OK: ctx->actor is set;
+ * NGX_DECLINED: no credential, or one that is no good.
  */
 ngx_int_t ngx_http_chat_auth_visitor(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
+
+/* hash of the token of an agent that the request carries; NGX_DECLINED */
+ngx_int_t ngx_http_chat_auth_hash(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, u_char *hash);
 
 /* Set-Cookie of a credential; an empty value deletes it.  NGX_ERROR */
 ngx_int_t ngx_http_chat_auth_cookie(ngx_http_request_t *r,

@@ -10,10 +10,7 @@
 #include "ngx_http_chat_secret.h"
 #include "ngx_http_chat_status.h"
 
-#if (NGX_THREADS)
 #include <ngx_thread_pool.h>
-#endif
-
 #include <openssl/evp.h>
 #include <libpq-fe.h>
 
@@ -355,8 +352,6 @@ ngx_int_t
 ngx_http_chat_conf_threads(ngx_conf_t *cf, ngx_http_chat_main_conf_t *mcf,
     ngx_str_t *name)
 {
-#if (NGX_THREADS)
-
     if (mcf->thread_pool == NULL) {
         mcf->thread_pool = ngx_thread_pool_add(cf, name);
     }
@@ -370,16 +365,6 @@ ngx_http_chat_conf_threads(ngx_conf_t *cf, ngx_http_chat_main_conf_t *mcf,
     }
 
     return NGX_OK;
-
-#else
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"chat\" needs an nginx with thread pools "
-                       "(configured with --with-threads), which the "
-                       "passwords of agents are checked on");
-    return NGX_ERROR;
-
-#endif
 }
 
 

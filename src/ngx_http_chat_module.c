@@ -6,6 +6,7 @@
 
 #include "ngx_http_chat.h"
 #include "ngx_http_chat_assets.h"
+#include "ngx_http_chat_body.h"
 #include "ngx_http_chat_conf.h"
 #include "ngx_http_chat_status.h"
 #include "ngx_http_chat_store.h"
@@ -263,6 +264,10 @@ ngx_http_chat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_uint_value(conf->halves, NGX_CONF_UNSET_UINT,
                               NGX_HTTP_CHAT_OFF);
+
+    if (conf->halves != NGX_HTTP_CHAT_OFF) {
+        ngx_http_chat_body_conf(cf);
+    }
 
     ngx_conf_merge_ptr_value(conf->site, prev->site, NULL);
 

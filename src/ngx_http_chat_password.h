@@ -1,0 +1,68 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#ifndef _NGX_HTTP_CHAT_PASSWORD_H_INCLUDED_
+#define _NGX_HTTP_CHAT_PASSWORD_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+
+/*
+ * Passwords at rest: scrypt (RFC 7914), in the text form
+ * "$scrypt$ln=<log2 N>,r=<r>,p=<p>$<salt>$<hash>", salt and hash in base64
+ * without padding.
+ */
+
+#define NGX_HTTP_CHAT_PASSWORD_SALT  16
+#define NGX_HTTP_CHAT_PASSWORD_HASH  32
+
+/* of new passwords: 32 MiB and about 0.3 s */
+#define NGX_HTTP_CHAT_PASSWORD_LN    15
+#define NGX_HTTP_CHAT_PASSWORD_R     8
+#define NGX_HTTP_CHAT_PASSWORD_P     3
+
+/* longest text form */
+#define NGX_HTTP_CHAT_PASSWORD_LEN                                           \
+    (sizeof("$scrypt$ln=17,r=16,p=16$") - 1 + 22 + 1 + 43)
+
+
+typedef struct {
+    ngx_uint_t                ln;
+    ngx_uint_t                r;
+    ngx_uint_t                p;
+    u_char                    salt[NGX_HTTP_CHAT_PASSWORD_SALT];
+    u_char                    hash[NGX_HTTP_CHAT_PASSWORD_HASH];
+} ngx_http_chat_password_t;
+
+
+/*
+ * NGX_ERROR when it is not the text form, or asks for more than 128 MiB or
+ * 16 times the work of a new password.
+ */
+ngx_int_t ngx_http_chat_password_parse(ngx_http_chat_password_t *pw,
+    u_char *p, size_t len);
+
+/* at most NGX_HTTP_CHAT_PASSWORD_LEN; returns the end */
+u_char *ngx_http_chat_password_write(u_char *p, ngx_http_chat_password_t *pw);
+
+/* a hash that no password has, at the cost of a new one */
+void ngx_http_chat_password_dummy(ngx_http_chat_password_t *pw);
+
+/*
+ * Derives the hash of a text with the salt and parameters of pw: blocks for
+ * the time of the work, and may be called in any thread.  NGX_ERROR.
+ */
+ngx_int_t ngx_http_chat_password_hash(ngx_http_chat_password_t *pw,
+    u_char *text, size_t len, u_char *hash);
+
+/* the same and compares: NGX_OK, NGX_DECLINED, NGX_ERROR */
+ngx_int_t ngx_http_chat_password_verify(ngx_http_chat_password_t *pw,
+    u_char *text, size_t len);
+
+
+#endif /* _NGX_HTTP_CHAT_PASSWORD_H_INCLUDED_ */

@@ -1,0 +1,578 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat.h"
+#include "ngx_http_chat_auth.h"
+#include "ngx_http_chat_base64.h"
+#include "ngx_http_chat_body.h"
+#include "ngx_http_chat_reply.h"
+#include "ngx_http_chat_store.h"
+#include "ngx_http_chat_verify.h"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+
+/*
+ * Sign-in of an agent: the row by e-mail, the password on the thread pool,
+ * the session.  An unknown e-mail takes the same steps but the last.
+ */
+
+typedef struct {
+    ngx_str_t                 email;         /* owned by the body */
+    ngx_str_t                 password;
+    ngx_str_t                 mode;
+
+    ngx_uint_t                known;         /* the e-mail is an agent's */
+    ngx_http_chat_id_t        agent;
+    ngx_str_t                 stored;        /* text form of the hash */
+    ngx_http_chat_verify_t   *verify;        /* NULL when it is not running */
+
+    u_char                    token[NGX_HTTP_CHAT_AGENT_TOKEN_LEN];
+    ngx_http_request_t       *request;
+} ngx_http_chat_sign_in_t;
+
+
+static void ngx_http_chat_sign_in_found(ngx_http_chat_call_t *call);
+static ngx_int_t ngx_http_chat_sign_in_row(ngx_http_request_t *r,
+    ngx_http_chat_sign_in_t *s, PGresult *res);
+static ngx_int_t ngx_http_chat_sign_in_verify(ngx_http_request_t *r,
+    ngx_http_chat_sign_in_t *s);
+static void ngx_http_chat_sign_in_cleanup(void *data);
+static void ngx_http_chat_sign_in_verified(void *data, ngx_int_t rc);
+static ngx_int_t ngx_http_chat_sign_in_session(ngx_http_request_t *r,
+    ngx_http_chat_sign_in_t *s);
+static void ngx_http_chat_sign_in_created(ngx_http_chat_call_t *call);
+static ngx_int_t ngx_http_chat_sign_in_answer(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_str_t *body);
+static ngx_int_t ngx_http_chat_sign_in_refuse(ngx_http_request_t *r);
+static ngx_int_t ngx_http_chat_sign_in_busy(ngx_http_request_t *r);
+static ngx_int_t ngx_http_chat_sign_in_unavailable(ngx_http_request_t *r);
+
+static void ngx_http_chat_auth_session_done(ngx_http_chat_call_t *call);
+static void ngx_http_chat_auth_sign_out_done(ngx_http_chat_call_t *call);
+
+
+static const char  *ngx_http_chat_sign_in_modes[] = {
+    "cookie", "bearer", NULL
+};
+
+
+static ngx_http_chat_field_t  ngx_http_chat_sign_in_fields[] = {
+
+    { "email", NGX_HTTP_CHAT_F_STRING, NGX_HTTP_CHAT_REQUIRED,
+      offsetof(ngx_http_chat_sign_in_t, email), -1, 254, NULL },
+
+    { "password", NGX_HTTP_CHAT_F_STRING, NGX_HTTP_CHAT_REQUIRED,
+      offsetof(ngx_http_chat_sign_in_t, password), -1, 1024, NULL },
+
+    { "mode", NGX_HTTP_CHAT_F_ENUM, 0,
+      offsetof(ngx_http_chat_sign_in_t, mode), -1, 0,
+      ngx_http_chat_sign_in_modes }
+};
+
+
+ngx_int_t
+ngx_http_chat_auth_sign_in(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_cleanup_t       *cln;
+    ngx_http_chat_args_t      args;
+    ngx_http_chat_call_t     *call;
+    ngx_http_chat_sign_in_t  *s;
+
+    s = ngx_pcalloc(r->pool, sizeof(ngx_http_chat_sign_in_t));
+    if (s == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_sign_in_fields,
+                                sizeof(ngx_http_chat_sign_in_fields)
+                                / sizeof(ngx_http_chat_field_t), s, &rc)
+        != NGX_OK)
+    {
+        return rc;
+    }
+
+    if (ngx_http_chat_verify_full()) {
+        return ngx_http_chat_sign_in_busy(r);
+    }
+
+    /* the site's id is known since the first connect */
+
+    if (ctx->conf->site->id == 0) {
+        return ngx_http_chat_sign_in_unavailable(r);
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_http_chat_sign_in_cleanup;
+    cln->data = s;
+
+    s->request = r;
+    ctx->data = s;
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
+    ngx_http_chat_arg_text(&args, &s->email);
+
+    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_SLOW,
+                                    NGX_HTTP_CHAT_Q_AGENT_LOGIN, &args,
+                                    ngx_http_chat_sign_in_found, NULL);
+    if (call == NULL) {
+        return ngx_http_chat_sign_in_unavailable(r);
+    }
+
+    if (ngx_http_chat_wait(r, ctx, call) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DONE;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_sign_in_found(ngx_http_chat_call_t *call)
+{
+    ngx_http_request_t *r = call->data;
+
+    ngx_int_t                 rc;
+    ngx_http_chat_ctx_t      *ctx;
+    ngx_http_chat_sign_in_t  *s;
+
+    if (r == NULL) {
+        return;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+    s = ctx->data;
+
+    if (call->rc != NGX_OK) {
+        rc = ngx_http_chat_sign_in_unavailable(r);
+
+    } else if (ngx_http_chat_sign_in_row(r, s, call->res) != NGX_OK) {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    } else {
+        rc = ngx_http_chat_sign_in_verify(r, s);
+    }
+
+    ngx_http_chat_finalize(r, rc);
+}
+
+
+/* the row of chat.agent_login_1(): agent, name, email, role, password */
+
+static ngx_int_t
+ngx_http_chat_sign_in_row(ngx_http_request_t *r, ngx_http_chat_sign_in_t *s,
+    PGresult *res)
+{
+    ngx_str_t  stored;
+
+    if (PQntuples(res) == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_chat_col_id(res, 0, 0, &s->agent) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_chat_col_text(res, 0, 4, &stored);
+
+    s->stored.len = stored.len;
+    s->stored.data = ngx_pstrdup(r->pool, &stored);
+
+    if (s->stored.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    s->known = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_chat_sign_in_verify(ngx_http_request_t *r, ngx_http_chat_sign_in_t *s)
+{
+    ngx_http_chat_password_t    pw;
+    ngx_http_chat_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_chat_module);
+
+    if (s->known
+        && ngx_http_chat_password_parse(&pw, s->stored.data, s->stored.len)
+           != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "chat: the stored password of an agent is malformed");
+        s->known = 0;
+    }
+
+    if (!s->known) {
+        ngx_http_chat_password_dummy(&pw);
+    }
+
+    s->verify = ngx_http_chat_verify_start(mcf->thread_pool, &pw,
+                                           &s->password,
+                                           ngx_http_chat_sign_in_verified, s);
+    if (s->verify == NULL) {
+        return ngx_http_chat_sign_in_busy(r);
+    }
+
+    return NGX_DONE;
+}
+
+
+/* the request goes away */
+
+static void
+ngx_http_chat_sign_in_cleanup(void *data)
+{
+    ngx_http_chat_sign_in_t *s = data;
+
+    if (s->verify != NULL) {
+        ngx_http_chat_verify_cancel(s->verify);
+        s->verify = NULL;
+    }
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_sign_in_verified(void *data, ngx_int_t rc)
+{
+    ngx_http_chat_sign_in_t *s = data;
+
+    ngx_http_request_t  *r;
+
+    r = s->request;
+    s->verify = NULL;
+
+    if (rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "chat: a password could not be verified");
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    } else if (rc != NGX_OK || !s->known) {
+        rc = ngx_http_chat_sign_in_refuse(r);
+
+    } else {
+        rc = ngx_http_chat_sign_in_session(r, s);
+    }
+
+    ngx_http_chat_finalize(r, rc);
+}
+
+
+static ngx_int_t
+ngx_http_chat_sign_in_session(ngx_http_request_t *r,
+    ngx_http_chat_sign_in_t *s)
+{
+    u_char                 secret[NGX_HTTP_CHAT_AGENT_SECRET];
+    u_char                 hash[EVP_MAX_MD_SIZE];
+    ngx_http_chat_id_t     session;
+    ngx_http_chat_ctx_t   *ctx;
+    ngx_http_chat_args_t   args;
+    ngx_http_chat_call_t  *call;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+
+    if (RAND_bytes(secret, NGX_HTTP_CHAT_AGENT_SECRET) != 1
+        || EVP_Digest(secret, NGX_HTTP_CHAT_AGENT_SECRET, hash, NULL,
+                      EVP_sha256(), NULL)
+           != 1
+        || ngx_http_chat_id_make(&session) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    (void) ngx_http_chat_base64_encode(s->token, secret,
+                                       NGX_HTTP_CHAT_AGENT_SECRET, 1);
+    ngx_explicit_memzero(secret, sizeof(secret));
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
+    ngx_http_chat_arg_id(&args, &s->agent);
+    ngx_http_chat_arg_text(&args, &s->stored);
+    ngx_http_chat_arg_id(&args, &session);
+    ngx_http_chat_arg_bytes(&args, hash, NGX_HTTP_CHAT_AGENT_HASH);
+
+    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+                                    NGX_HTTP_CHAT_Q_AGENT_SESSION_CREATE,
+                                    &args, ngx_http_chat_sign_in_created,
+                                    NULL);
+    if (call == NULL) {
+        return ngx_http_chat_sign_in_unavailable(r);
+    }
+
+    if (ngx_http_chat_wait(r, ctx, call) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DONE;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_sign_in_created(ngx_http_chat_call_t *call)
+{
+    ngx_http_request_t *r = call->data;
+
+    ngx_int_t             rc;
+    ngx_str_t             outcome, body;
+    ngx_http_chat_ctx_t  *ctx;
+
+    if (r == NULL) {
+        return;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+
+    if (call->rc != NGX_OK) {
+        rc = ngx_http_chat_sign_in_unavailable(r);
+
+    } else {
+        ngx_http_chat_col_text(call->res, 0, 0, &outcome);
+        ngx_http_chat_col_text(call->res, 0, 1, &body);
+
+        if (outcome.len == 2 && ngx_memcmp(outcome.data, "ok", 2) == 0) {
+            rc = ngx_http_chat_sign_in_answer(r, ctx, &body);
+
+        } else {
+
+            /* the password has changed in between, or the agent has left */
+
+            rc = ngx_http_chat_sign_in_refuse(r);
+        }
+    }
+
+    ngx_http_chat_finalize(r, rc);
+}
+
+
+/* {"agent":...,"expires_at":...}, for "mode":"bearer" with "token" in front */
+
+static ngx_int_t
+ngx_http_chat_sign_in_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_str_t *body)
+{
+    u_char                   *p;
+    ngx_str_t                 answer, token;
+    ngx_http_chat_sign_in_t  *s;
+
+    s = ctx->data;
+
+    ctx->actor.kind = NGX_HTTP_CHAT_AGENT;
+    ctx->actor.site = ctx->conf->site;
+    ctx->actor.id = s->agent;
+
+    token.data = s->token;
+    token.len = NGX_HTTP_CHAT_AGENT_TOKEN_LEN;
+
+    if (s->mode.len == 0 || s->mode.data[0] != 'b') {
+
+        if (ngx_http_chat_auth_cookie(r, ctx, NGX_HTTP_CHAT_AGENT, &token)
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_http_chat_reply_json(r, NGX_HTTP_OK, body);
+    }
+
+    if (body->len < 2 || body->data[0] != '{') {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_pnalloc(r->pool, body->len + token.len
+                             + sizeof("\"token\":\"\",") - 1);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    answer.data = p;
+
+    p = ngx_cpymem(p, "{\"token\":\"", sizeof("{\"token\":\"") - 1);
+    p = ngx_cpymem(p, token.data, token.len);
+    p = ngx_cpymem(p, "\",", 2);
+    p = ngx_cpymem(p, body->data + 1, body->len - 1);
+
+    answer.len = p - answer.data;
+
+    return ngx_http_chat_reply_json(r, NGX_HTTP_OK, &answer);
+}
+
+
+/* one text for all reasons */
+
+static ngx_int_t
+ngx_http_chat_sign_in_refuse(ngx_http_request_t *r)
+{
+    return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAUTHENTICATED, NULL,
+                                       "the e-mail address or the password "
+                                       "is wrong");
+}
+
+
+static ngx_int_t
+ngx_http_chat_sign_in_busy(ngx_http_request_t *r)
+{
+    return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_RATE_LIMITED, NULL,
+                                       "too many are signing in");
+}
+
+
+static ngx_int_t
+ngx_http_chat_sign_in_unavailable(ngx_http_request_t *r)
+{
+    return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAVAILABLE, NULL,
+                                       NULL);
+}
+
+
+/* who is signed in, as the store says: the cache is not asked */
+
+ngx_int_t
+ngx_http_chat_auth_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
+{
+    u_char                 hash[NGX_HTTP_CHAT_AGENT_HASH];
+    ngx_http_chat_args_t   args;
+    ngx_http_chat_call_t  *call;
+
+    if (ngx_http_chat_auth_hash(r, ctx, hash) != NGX_OK) {
+        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAUTHENTICATED,
+                                           NULL, NULL);
+    }
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
+    ngx_http_chat_arg_bytes(&args, hash, NGX_HTTP_CHAT_AGENT_HASH);
+
+    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+                                    NGX_HTTP_CHAT_Q_AGENT_SESSION_GET, &args,
+                                    ngx_http_chat_auth_session_done, NULL);
+    if (call == NULL) {
+        return ngx_http_chat_sign_in_unavailable(r);
+    }
+
+    if (ngx_http_chat_wait(r, ctx, call) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DONE;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_auth_session_done(ngx_http_chat_call_t *call)
+{
+    ngx_http_request_t *r = call->data;
+
+    ngx_int_t             rc;
+    ngx_str_t             body;
+    ngx_http_chat_ctx_t  *ctx;
+
+    if (r == NULL) {
+        return;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+
+    if (call->rc != NGX_OK) {
+        rc = ngx_http_chat_sign_in_unavailable(r);
+
+    } else if (PQntuples(call->res) != 1) {
+        ngx_http_chat_auth_forget(&ctx->actor.session);
+        rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAUTHENTICATED,
+                                         NULL, "the session has ended");
+
+    } else {
+        ngx_http_chat_col_text(call->res, 0, 6, &body);
+        rc = ngx_http_chat_reply_json(r, NGX_HTTP_OK, &body);
+    }
+
+    ngx_http_chat_finalize(r, rc);
+}
+
+
+ngx_int_t
+ngx_http_chat_auth_sign_out(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
+{
+    ngx_http_chat_args_t   args;
+    ngx_http_chat_call_t  *call;
+
+    /* here for the case that the client does not wait, and when it is done */
+
+    ngx_http_chat_auth_forget(&ctx->actor.session);
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
+    ngx_http_chat_arg_id(&args, &ctx->actor.session);
+
+    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+                                    NGX_HTTP_CHAT_Q_AGENT_SESSION_END, &args,
+                                    ngx_http_chat_auth_sign_out_done, NULL);
+    if (call == NULL) {
+        return ngx_http_chat_sign_in_unavailable(r);
+    }
+
+    if (ngx_http_chat_wait(r, ctx, call) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DONE;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_auth_sign_out_done(ngx_http_chat_call_t *call)
+{
+    ngx_http_request_t *r = call->data;
+
+    ngx_int_t             rc;
+    ngx_str_t             none;
+    ngx_http_chat_ctx_t  *ctx;
+
+    if (r == NULL) {
+        return;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+
+    ngx_http_chat_auth_forget(&ctx->actor.session);
+
+    if (call->rc != NGX_OK) {
+        rc = ngx_http_chat_sign_in_unavailable(r);
+
+    } else {
+        ngx_str_null(&none);
+
+        if (!ctx->bearer
+            && ngx_http_chat_auth_cookie(r, ctx, NGX_HTTP_CHAT_AGENT, &none)
+               != NGX_OK)
+        {
+            rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+        } else {
+            rc = ngx_http_chat_reply_empty(r, NGX_HTTP_NO_CONTENT);
+        }
+    }
+
+    ngx_http_chat_finalize(r, rc);
+}
