@@ -279,12 +279,9 @@ ngx_http_chat_route_read(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     if (ctx->route->flags & (NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_BODY_OPT)) {
 
-        rc = ngx_http_chat_body_check(r, ctx);
-        if (rc != NGX_OK) {
+        if (ngx_http_chat_body_check(r, ctx, &rc) != NGX_OK) {
             return rc;
         }
-
-        r->request_body_in_single_buf = 1;
 
         rc = ngx_http_read_client_request_body(r, ngx_http_chat_route_body);
 
@@ -395,9 +392,7 @@ ngx_http_chat_route_parse(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
         return NGX_OK;
     }
 
-    *rc = ngx_http_chat_body_parse(r, ctx);
-
-    return *rc == NGX_OK ? NGX_OK : NGX_DECLINED;
+    return ngx_http_chat_body_parse(r, ctx, rc);
 }
 
 
