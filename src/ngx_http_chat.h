@@ -168,5 +168,8 @@ ngx_int_t ngx_http_chat_wait_command(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_command_t *cmd);
 ngx_int_t ngx_http_chat_wait_client(ngx_http_request_t *r);
 
+/* the request does not wait for ctx->call any more */
+void ngx_http_chat_unwait(ngx_http_chat_ctx_t *ctx);
+
 
 #endif /* _NGX_HTTP_CHAT_H_INCLUDED_ */

@@ -5,8 +5,9 @@
 
 
 #include "ngx_http_chat_reply.h"
+#include "ngx_http_chat_counter.h"
+#include "ngx_http_chat_header.h"
 #include "ngx_http_chat_json.h"
-#include "ngx_http_chat_status.h"
 
 
 #define NGX_HTTP_CHAT_REPLY_FIELD    64
@@ -29,8 +30,6 @@ typedef struct {
 } ngx_http_chat_reply_outcome_t;
 
 
-static ngx_int_t ngx_http_chat_reply_send(ngx_http_request_t *r,
-    ngx_uint_t status, ngx_str_t *type, ngx_chain_t *cl, off_t len);
 static ngx_int_t ngx_http_chat_reply_headers(ngx_http_request_t *r);
 static ngx_int_t ngx_http_chat_reply_hints(ngx_http_request_t *r,
     ngx_http_chat_reply_problem_t *problem);
@@ -105,22 +104,21 @@ ngx_int_t
 ngx_http_chat_reply_chain(ngx_http_request_t *r, ngx_uint_t status,
     ngx_chain_t *cl, off_t len)
 {
-    return ngx_http_chat_reply_send(r, status, &ngx_http_chat_reply_type_json,
-                                    cl, len);
+    return ngx_http_chat_reply_content(r, status,
+                                       &ngx_http_chat_reply_type_json, cl,
+                                       len);
 }
 
 
 ngx_int_t
 ngx_http_chat_reply_empty(ngx_http_request_t *r, ngx_uint_t status)
 {
-    return ngx_http_chat_reply_send(r, status, NULL, NULL, 0);
+    return ngx_http_chat_reply_content(r, status, NULL, NULL, 0);
 }
 
 
-/* type and cl are NULL when there is no content */
-
-static ngx_int_t
-ngx_http_chat_reply_send(ngx_http_request_t *r, ngx_uint_t status,
+ngx_int_t
+ngx_http_chat_reply_content(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *type, ngx_chain_t *cl, off_t len)
 {
     ngx_int_t     rc;
@@ -255,9 +253,9 @@ ngx_http_chat_reply_problem_with(ngx_http_request_t *r,
     cl.buf = b;
     cl.next = NULL;
 
-    return ngx_http_chat_reply_send(r, problem->status,
-                                    &ngx_http_chat_reply_type_problem, &cl,
-                                    b->last - b->pos);
+    return ngx_http_chat_reply_content(r, problem->status,
+                                       &ngx_http_chat_reply_type_problem, &cl,
+                                       b->last - b->pos);
 }
 
 
@@ -276,7 +274,7 @@ ngx_http_chat_reply_hints(ngx_http_request_t *r,
         return ngx_http_chat_reply_header(r, "WWW-Authenticate", &bearer);
 
     case NGX_HTTP_SERVICE_UNAVAILABLE:
-        ngx_http_chat_status_add(NGX_HTTP_CHAT_S_UNAVAILABLE, 1);
+        ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_UNAVAILABLE, 1);
         break;
 
     case NGX_HTTP_TOO_MANY_REQUESTS:
@@ -441,11 +439,11 @@ ngx_http_chat_reply_cors(ngx_http_request_t *r)
 static ngx_str_t *
 ngx_http_chat_reply_origin(ngx_http_request_t *r)
 {
-    ngx_str_t                 *origins, *value;
+    ngx_str_t                 *origins;
     ngx_uint_t                 i;
-    ngx_list_part_t           *part;
     ngx_table_elt_t           *h;
     ngx_http_chat_loc_conf_t  *conf;
+    static ngx_str_t           name = ngx_string("origin");
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_chat_module);
 
@@ -453,28 +451,9 @@ ngx_http_chat_reply_origin(ngx_http_request_t *r)
         return NULL;
     }
 
-    value = NULL;
+    h = ngx_http_chat_header_find(r, &name, NULL);
 
-    for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (h[i].key.len != 6
-                || ngx_strncasecmp(h[i].key.data, (u_char *) "origin", 6) != 0)
-            {
-                continue;
-            }
-
-            if (value != NULL) {
-                return NULL;
-            }
-
-            value = &h[i].value;
-        }
-    }
-
-    if (value == NULL) {
+    if (h == NULL || ngx_http_chat_header_find(r, &name, h) != NULL) {
         return NULL;
     }
 
@@ -482,8 +461,9 @@ ngx_http_chat_reply_origin(ngx_http_request_t *r)
 
     for (i = 0; i < conf->origins->nelts; i++) {
 
-        if (origins[i].len == value->len
-            && ngx_memcmp(origins[i].data, value->data, value->len) == 0)
+        if (origins[i].len == h->value.len
+            && ngx_memcmp(origins[i].data, h->value.data, h->value.len)
+               == 0)
         {
             return &origins[i];
         }

@@ -27,6 +27,10 @@ ngx_int_t ngx_http_chat_reply_json(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_chat_reply_chain(ngx_http_request_t *r,
     ngx_uint_t status, ngx_chain_t *cl, off_t len);
 
+/* another type; type and cl are NULL when there is no content */
+ngx_int_t ngx_http_chat_reply_content(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_str_t *type, ngx_chain_t *cl, off_t len);
+
 ngx_int_t ngx_http_chat_reply_empty(ngx_http_request_t *r,
     ngx_uint_t status);
 

@@ -152,11 +152,7 @@ ngx_http_chat_route_cleanup(void *data)
 {
     ngx_http_chat_ctx_t  *ctx = data;
 
-    if (ctx->call != NULL) {
-        ctx->call->data = NULL;
-        ctx->call->owner = NULL;
-        ctx->call = NULL;
-    }
+    ngx_http_chat_unwait(ctx);
 
     if (ctx->command != NULL) {
         ngx_http_chat_command_abandon(ctx->command);
@@ -458,6 +454,17 @@ ngx_http_chat_wait(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     call->owner = &ctx->call;
 
     return ngx_http_chat_wait_client(r);
+}
+
+
+void
+ngx_http_chat_unwait(ngx_http_chat_ctx_t *ctx)
+{
+    if (ctx->call != NULL) {
+        ctx->call->data = NULL;
+        ctx->call->owner = NULL;
+        ctx->call = NULL;
+    }
 }
 
 
