@@ -180,7 +180,7 @@ ngx_http_chat_pg_dispatch(ngx_http_chat_pg_t *pg, ngx_http_chat_pg_op_t *op,
         return NGX_DECLINED;
     }
 
-#if (NGX_CHAT_HAVE_PQ_SEND_SYNC)
+#ifdef LIBPQ_HAS_SEND_PIPELINE_SYNC
     rc = PQsendPipelineSync(pg->conn);
 #else
     rc = PQpipelineSync(pg->conn);

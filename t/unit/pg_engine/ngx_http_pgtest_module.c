@@ -771,3 +771,20 @@ ngx_http_pgtest_exit_process(ngx_cycle_t *cycle)
         ngx_http_pgtest_pg = NULL;
     }
 }
+
+
+/* what nginx's own build would add to a dynamic module */
+
+ngx_module_t  *ngx_modules[] = {
+    &ngx_http_pgtest_module,
+    NULL
+};
+
+char  *ngx_module_names[] = {
+    "ngx_http_pgtest_module",
+    NULL
+};
+
+char  *ngx_module_order[] = {
+    NULL
+};
