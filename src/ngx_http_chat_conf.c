@@ -7,15 +7,13 @@
 #include "ngx_http_chat.h"
 #include "ngx_http_chat_conf.h"
 #include "ngx_http_chat_origin.h"
-#include "ngx_http_chat_secret.h"
+#include "ngx_http_chat_pg.h"
 #include "ngx_http_chat_status.h"
 
 #include <ngx_thread_pool.h>
 #include <openssl/evp.h>
-#include <libpq-fe.h>
 
 
-#define NGX_HTTP_CHAT_CONNINFO_MAX  4096
 #define NGX_HTTP_CHAT_SITE_LEN      32
 
 
@@ -23,8 +21,6 @@ static char *ngx_http_chat_conf_refuse(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_str_t *value, const char *allowed);
 static char *ngx_http_chat_conf_prefix(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf);
-static char *ngx_http_chat_conf_conninfo(ngx_conf_t *cf, ngx_str_t *path,
-    ngx_str_t *conninfo);
 
 
 static ngx_conf_enum_t  ngx_http_chat_conf_halves[] = {
@@ -177,9 +173,8 @@ ngx_http_chat_conf_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_chat_main_conf_t *mcf = conf;
 
-    char              *error;
-    ngx_str_t         *value, path;
-    PQconninfoOption  *options;
+    char       *rc;
+    ngx_str_t  *value;
 
     if (mcf->postgres.data != NULL) {
         return "is duplicate";
@@ -187,98 +182,16 @@ ngx_http_chat_conf_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    mcf->postgres = value[1];
+    rc = ngx_http_chat_pg_conninfo(cf, &value[1], &mcf->postgres);
 
-    if (value[1].len >= 5 && ngx_strncmp(value[1].data, "file:", 5) == 0) {
-        path.len = value[1].len - 5;
-        path.data = value[1].data + 5;
+    if (rc != NGX_CONF_OK) {
 
-        if (ngx_http_chat_conf_conninfo(cf, &path, &mcf->postgres)
-            != NGX_CONF_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
-    }
+        /* the reason is logged; the value holds a password, maybe */
 
-    options = PQconninfoParse((char *) mcf->postgres.data, &error);
-
-    if (options == NULL || mcf->postgres.len == 0) {
-        PQconninfoFree(options);
-        PQfreemem(error);
-
-        /* neither the value nor libpq's message, which quotes from it */
-
-        return "is invalid: it takes a connection string of libpq, such as "
+        return "is invalid, it takes a connection string of libpq such as "
                "\"host=/run/postgresql dbname=chat user=chat\", "
                "or \"file:<path>\" of a file with one";
     }
-
-    PQconninfoFree(options);
-
-    return NGX_CONF_OK;
-}
-
-
-/* the text of a file without the white space around it */
-
-static char *
-ngx_http_chat_conf_conninfo(ngx_conf_t *cf, ngx_str_t *path,
-    ngx_str_t *conninfo)
-{
-    u_char     *p, *last;
-    size_t      len;
-    ngx_int_t   rc;
-
-    if (path->len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"chat_postgres\" directive: \"file:\" needs the "
-                           "path of a file");
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    p = ngx_pnalloc(cf->pool, NGX_HTTP_CHAT_CONNINFO_MAX + 1);
-    if (p == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    rc = ngx_http_chat_secret_read(cf, "chat_postgres", path, p,
-                                   NGX_HTTP_CHAT_CONNINFO_MAX, &len);
-
-    if (rc == NGX_DECLINED) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"chat_postgres\" directive: the file \"%V\" does "
-                           "not exist", path);
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_strlchr(p, p + len, '\0') != NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"chat_postgres\" directive: the file \"%V\" "
-                           "holds a NUL character", path);
-        return NGX_CONF_ERROR;
-    }
-
-    last = p + len;
-
-    while (last > p && last[-1] <= ' ') {
-        last--;
-    }
-
-    while (p < last && *p <= ' ') {
-        p++;
-    }
-
-    *last = '\0';
-
-    conninfo->data = p;
-    conninfo->len = last - p;
 
     return NGX_CONF_OK;
 }

@@ -10,7 +10,6 @@
 #include <openssl/rand.h>
 
 #include "ngx_http_chat_key.h"
-#include "ngx_http_chat_secret.h"
 
 
 /* two keys and some comments */
@@ -19,6 +18,10 @@
 #define NGX_HTTP_CHAT_KEY_NEW       32           /* bytes of a new key */
 
 
+static ngx_int_t ngx_http_chat_key_read(ngx_conf_t *cf, ngx_str_t *path,
+    u_char *buf, size_t *len);
+static ssize_t ngx_http_chat_key_content(ngx_conf_t *cf, ngx_str_t *path,
+    ngx_fd_t fd, u_char *buf);
 static ngx_int_t ngx_http_chat_key_create(ngx_conf_t *cf, ngx_str_t *path);
 static ngx_int_t ngx_http_chat_key_write(ngx_conf_t *cf, u_char *temp,
     u_char *path, u_char *text, size_t len);
@@ -37,8 +40,7 @@ ngx_http_chat_key_load(ngx_conf_t *cf, ngx_str_t *path, ngx_uint_t create,
     const char           *err;
     ngx_pool_cleanup_t   *cln;
 
-    rc = ngx_http_chat_secret_read(cf, "chat_key", path, buf, sizeof(buf),
-                                   &len);
+    rc = ngx_http_chat_key_read(cf, path, buf, &len);
 
     if (rc == NGX_DECLINED && create) {
 
@@ -46,8 +48,7 @@ ngx_http_chat_key_load(ngx_conf_t *cf, ngx_str_t *path, ngx_uint_t create,
             return NGX_CONF_ERROR;
         }
 
-        rc = ngx_http_chat_secret_read(cf, "chat_key", path, buf,
-                                       sizeof(buf), &len);
+        rc = ngx_http_chat_key_read(cf, path, buf, &len);
     }
 
     if (rc == NGX_DECLINED) {
@@ -84,6 +85,93 @@ ngx_http_chat_key_load(ngx_conf_t *cf, ngx_str_t *path, ngx_uint_t create,
     *keys = cln->data;
 
     return NGX_CONF_OK;
+}
+
+
+/* NGX_DECLINED: there is no such file */
+
+static ngx_int_t
+ngx_http_chat_key_read(ngx_conf_t *cf, ngx_str_t *path, u_char *buf,
+    size_t *len)
+{
+    ssize_t    n;
+    ngx_fd_t   fd;
+    ngx_err_t  err;
+
+    /* nonblocking, or a FIFO in its place would stop nginx here */
+
+    fd = ngx_open_file(path->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                       NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        err = ngx_errno;
+
+        if (err == NGX_ENOENT) {
+            return NGX_DECLINED;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
+                           "\"chat_key\" directive: " ngx_open_file_n
+                           " \"%V\" failed", path);
+        return NGX_ERROR;
+    }
+
+    n = ngx_http_chat_key_content(cf, path, fd, buf);
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_ALERT, cf->log, ngx_errno,
+                      ngx_close_file_n " \"%V\" failed", path);
+    }
+
+    if (n < 0) {
+        return NGX_ERROR;
+    }
+
+    *len = n;
+
+    return NGX_OK;
+}
+
+
+static ssize_t
+ngx_http_chat_key_content(ngx_conf_t *cf, ngx_str_t *path, ngx_fd_t fd,
+    u_char *buf)
+{
+    ssize_t          n;
+    ngx_file_info_t  fi;
+
+    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "\"chat_key\" directive: " ngx_fd_info_n
+                           " \"%V\" failed", path);
+        return NGX_ERROR;
+    }
+
+    if (!ngx_is_file(&fi)
+        || ngx_file_size(&fi) > NGX_HTTP_CHAT_KEY_FILE_MAX)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"chat_key\" directive: \"%V\" is not a regular "
+                           "file of at most %d bytes",
+                           path, NGX_HTTP_CHAT_KEY_FILE_MAX);
+        return NGX_ERROR;
+    }
+
+    if (ngx_file_access(&fi) & 0007) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"chat_key\" directive: \"%V\" is open to all "
+                           "users, its mode should be 0600", path);
+    }
+
+    n = ngx_read_fd(fd, buf, NGX_HTTP_CHAT_KEY_FILE_MAX);
+
+    if (n == -1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "\"chat_key\" directive: " ngx_read_fd_n
+                           " \"%V\" failed", path);
+    }
+
+    return n;
 }
 
 
