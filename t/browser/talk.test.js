@@ -103,6 +103,26 @@ test('nothing is stored or requested before the first open', async () => {
 });
 
 
+test('the launcher survives a page that replaces its content', async () => {
+    const { page, context, faults } = await open(browser, site.page);
+    const launcher = page.getByRole('button', { name: 'Open chat' });
+
+    await launcher.waitFor();
+    await page.evaluate(() => document.body.replaceChildren());
+    await launcher.waitFor();
+    await page.evaluate(() => {
+        document.body.replaceWith(document.createElement('body'));
+    });
+    await launcher.waitFor();
+
+    assert.equal(await launcher.count(), 1);
+    await launcher.click();
+    await page.getByRole('textbox').waitFor();
+    assert.deepEqual(faults, []);
+    await context.close();
+});
+
+
 test('a note stays inside and a closed panel counts what it missed',
      async () =>
 {
@@ -226,6 +246,104 @@ test('what was typed while the server was away is sent once', async () => {
 
     assert.deepEqual(texts, ['Before', 'During', 'Later']
                             .map((text) => `${text} ${mark}`));
+    await context.close();
+});
+
+
+test('an agent whose session has ended loses nothing', async () => {
+    const visitor = await open(browser, site.page);
+    const agent = await open(browser, console_);
+
+    await signIn(agent.page);
+    await visitor.page.getByRole('button', { name: 'Open chat' }).click();
+    await write(visitor.page, 'Write a message', `Long ${mark}`);
+    await agent.page.getByRole('link', { name: `Long ${mark}` }).click();
+
+    await agent.context.clearCookies();
+    await write(agent.page, 'Write a reply', `Kept ${mark}`);
+    await agent.page.getByText('Your session has ended.').waitFor();
+    await accessible(agent.page);
+    await signIn(agent.page);
+
+    await inLog(visitor.page, `Kept ${mark}`).waitFor();
+    assert.equal(await inLog(agent.page, `Kept ${mark}`).count(), 1);
+    assert.deepEqual(visitor.faults, []);
+    await visitor.context.close();
+    await agent.context.close();
+});
+
+
+test('an agent who does not see the latest is told', async () => {
+    const visitor = await open(browser, site.page);
+    const one = await open(browser, console_);
+    const other = await open(browser, console_);
+    const button = ({ page }, name) => page.getByRole('button',
+                                                      { name, exact: true });
+    let away = false;
+
+    await one.page.route(/\/v1\/stream/, (route) => away ? route.abort()
+                                                         : route.continue());
+    await visitor.page.getByRole('button', { name: 'Open chat' }).click();
+    await write(visitor.page, 'Write a message', `Both ${mark}`);
+
+    for (const agent of [one, other]) {
+        await signIn(agent.page);
+        await agent.page.getByRole('link', { name: `Both ${mark}` }).click();
+        await button(agent, 'Resolve').waitFor();
+    }
+
+    away = true;
+    await write(visitor.page, 'Write a message', `More ${mark}`);
+    await one.page.getByText('Connection lost at').waitFor();
+    await shot(one.page, 'console-lost');
+    await button(other, 'Resolve').click();
+    await button(other, 'Reopen').waitFor();
+
+    await button(one, 'Assign to me').click();
+    await one.page.getByText('Somebody changed this conversation').waitFor();
+    await button(one, 'Reopen').waitFor();
+    await button(one, 'Assign to me').click();
+    await button(other, 'Unassign').waitFor();
+
+    away = false;
+    await inLog(one.page, `More ${mark}`).waitFor();
+    await one.page.getByText('Connection lost at').waitFor(
+        { state: 'hidden' });
+
+    for (const agent of [visitor, one, other]) {
+        await agent.context.close();
+    }
+});
+
+
+test('a message is announced once, not again when it is sent', async () => {
+    const { page, context } = await open(browser, site.page);
+    const log = page.getByRole('log');
+
+    await page.getByRole('button', { name: 'Open chat' }).click();
+    await write(page, 'Write a message', `First ${mark}`);
+    await log.locator('[data-state=sent]').waitFor();
+
+    await write(page, 'Write a message', `Second ${mark}`);
+    await log.locator('[data-state=sent]').nth(1).waitFor();
+
+    await log.evaluate((node) => {
+        window.nodes = [];
+        new MutationObserver((changes) => {
+            for (const { addedNodes, removedNodes } of changes) {
+                window.nodes.push(...[...addedNodes, ...removedNodes]
+                    .map((it) => it.localName || '')
+                    .filter((name) => name !== ''));
+            }
+        }).observe(node, { childList: true, subtree: true });
+    });
+    await write(page, 'Write a message', `Third ${mark}`);
+    await log.locator('[data-state=sent]').nth(2).waitFor();
+    assert.deepEqual(await page.evaluate(() => window.nodes), ['li']);
+    assert.equal(await log.evaluate(
+        (node) => node.getAttribute('aria-live')), null);
+    assert.equal(await log.locator('.meta').first().getAttribute(
+        'aria-live'), 'off');
     await context.close();
 });
 
