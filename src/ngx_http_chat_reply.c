@@ -477,11 +477,20 @@ ngx_int_t
 ngx_http_chat_reply_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value)
 {
+    return ngx_http_chat_reply_push(r, name, value) != NULL ? NGX_OK
+                                                            : NGX_ERROR;
+}
+
+
+ngx_table_elt_t *
+ngx_http_chat_reply_push(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
     ngx_table_elt_t  *h;
 
     h = ngx_list_push(&r->headers_out.headers);
     if (h == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     h->hash = 1;
@@ -494,5 +503,5 @@ ngx_http_chat_reply_header(ngx_http_request_t *r, const char *name,
     h->next = NULL;
 #endif
 
-    return NGX_OK;
+    return h;
 }

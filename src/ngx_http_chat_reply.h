@@ -83,6 +83,10 @@ ngx_int_t ngx_http_chat_reply_cors(ngx_http_request_t *r);
 ngx_int_t ngx_http_chat_reply_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value);
 
+/* the same; returns the header for r->headers_out, or NULL */
+ngx_table_elt_t *ngx_http_chat_reply_push(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
+
 /*
  * The problem of an outcome of an SQL function ("not_found",
  * "invalid:assignee", ...); busy is 503, one that is none of them 500.
