@@ -6,7 +6,7 @@
 
 #include "ngx_http_chat_append.h"
 #include "ngx_http_chat_batch.h"
-#include "ngx_http_chat_status.h"
+#include "ngx_http_chat_counter.h"
 
 
 /*
@@ -228,7 +228,7 @@ ngx_http_chat_append_flush(ngx_event_t *ev)
         return;
     }
 
-    ngx_http_chat_status_add(NGX_HTTP_CHAT_S_APPEND_BATCHES, 1);
+    ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_APPEND_BATCHES, 1);
 }
 
 
@@ -418,7 +418,7 @@ ngx_http_chat_append_results(ngx_http_chat_append_batch_t *b, PGresult *res)
             && outcome.len == 4 && ngx_memcmp(outcome.data, "busy", 4) == 0)
         {
             a->tries++;
-            ngx_http_chat_status_add(NGX_HTTP_CHAT_S_APPEND_BUSY, 1);
+            ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_APPEND_BUSY, 1);
             continue;
         }
 

@@ -7,7 +7,7 @@
 #include "ngx_http_chat_append.h"
 #include "ngx_http_chat_command.h"
 #include "ngx_http_chat_feed.h"
-#include "ngx_http_chat_status.h"
+#include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_store.h"
 
 
@@ -146,10 +146,10 @@ ngx_http_chat_command_sent(ngx_http_chat_append_t *a)
     if (a->rc == NGX_OK) {
 
         if (ngx_http_chat_command_is(cmd, "created")) {
-            ngx_http_chat_status_add(NGX_HTTP_CHAT_S_MESSAGES, 1);
+            ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_MESSAGES, 1);
 
         } else if (ngx_http_chat_command_is(cmd, "duplicate")) {
-            ngx_http_chat_status_add(NGX_HTTP_CHAT_S_DUPLICATES, 1);
+            ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_DUPLICATES, 1);
         }
     }
 
@@ -217,7 +217,7 @@ ngx_http_chat_command_created(ngx_http_chat_call_t *call)
     }
 
     if (ngx_http_chat_page_is(&page, "created")) {
-        ngx_http_chat_status_add(NGX_HTTP_CHAT_S_MESSAGES, 1);
+        ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_MESSAGES, 1);
     }
 
     ngx_http_chat_command_page(cmd, &page);

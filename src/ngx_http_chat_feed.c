@@ -6,7 +6,7 @@
 
 #include "ngx_http_chat_append.h"
 #include "ngx_http_chat_feed.h"
-#include "ngx_http_chat_status.h"
+#include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_sweep.h"
 #include "ngx_http_chat_topic.h"
 
@@ -272,7 +272,7 @@ ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s, void *data)
         return;
     }
 
-    ngx_http_chat_status_add(NGX_HTTP_CHAT_S_EVENTS_OUT, 1);
+    ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_EVENTS_OUT, 1);
 
     f->event(f, event);
 }

@@ -10,7 +10,7 @@
 #include "ngx_http_chat_command.h"
 #include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_route.h"
-#include "ngx_http_chat_status.h"
+#include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_store.h"
 
 
@@ -107,7 +107,7 @@ ngx_http_chat_route_handler(ngx_http_request_t *r)
         return ctx->route->handler(r, ctx);
     }
 
-    ngx_http_chat_status_add(NGX_HTTP_CHAT_S_REQUESTS, 1);
+    ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_REQUESTS, 1);
 
     return ngx_http_chat_route_read(r, ctx);
 }

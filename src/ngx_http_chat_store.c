@@ -5,7 +5,7 @@
 
 
 #include "ngx_http_chat_store.h"
-#include "ngx_http_chat_status.h"
+#include "ngx_http_chat_counter.h"
 
 
 
@@ -246,14 +246,14 @@ ngx_http_chat_store_state(ngx_http_chat_pg_t *pg, ngx_uint_t ready,
     lane = (ngx_uint_t) (uintptr_t) data;
 
     if (ready) {
-        ngx_http_chat_status_add(NGX_HTTP_CHAT_S_PG_CONNECTS, 1);
+        ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_PG_CONNECTS, 1);
     }
 
     if (lane != NGX_HTTP_CHAT_FAST) {
         return;
     }
 
-    ngx_http_chat_status_add(NGX_HTTP_CHAT_S_PG_READY, ready ? 1 : -1);
+    ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_PG_READY, ready ? 1 : -1);
 
     if (ready) {
         for (i = 0; i < NGX_HTTP_CHAT_LANES; i++) {
@@ -327,10 +327,10 @@ ngx_http_chat_store_done(ngx_http_chat_pg_op_t *op)
     call->res = op->rc == NGX_OK ? op->result : NULL;
 
     if (op->rc == NGX_ERROR) {
-        ngx_http_chat_status_add(NGX_HTTP_CHAT_S_PG_ERRORS, 1);
+        ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_PG_ERRORS, 1);
 
     } else if (op->rc == NGX_ABORT) {
-        ngx_http_chat_status_add(NGX_HTTP_CHAT_S_PG_TIMEOUTS, 1);
+        ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_PG_TIMEOUTS, 1);
     }
 
     if (call->owner != NULL) {

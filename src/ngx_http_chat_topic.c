@@ -5,7 +5,7 @@
 
 
 #include "ngx_http_chat_feed.h"
-#include "ngx_http_chat_status.h"
+#include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_sweep.h"
 #include "ngx_http_chat_topic.h"
 
@@ -370,7 +370,7 @@ ngx_http_chat_topic_fill(ngx_http_chat_feed_topic_t *t)
     }
 
     t->reading = 1;
-    ngx_http_chat_status_add(NGX_HTTP_CHAT_S_GAPS, 1);
+    ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_GAPS, 1);
 }
 
 
