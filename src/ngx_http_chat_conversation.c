@@ -1,0 +1,695 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat_body.h"
+#include "ngx_http_chat_command.h"
+#include "ngx_http_chat_endpoint.h"
+#include "ngx_http_chat_page.h"
+#include "ngx_http_chat_reply.h"
+
+
+#define NGX_HTTP_CHAT_LIST_MAX  200
+#define NGX_HTTP_CHAT_LIST      50
+
+
+typedef struct {
+    ngx_http_chat_message_t   message;
+    ngx_str_t                 visibility;
+    int64_t                   expected;
+    ngx_uint_t                has_expected;
+} ngx_http_chat_send_t;
+
+
+typedef struct {
+    int64_t                   version;
+    ngx_uint_t                has_version;
+    ngx_str_t                 status;
+    ngx_http_chat_id_t        assignee;
+    ngx_uint_t                has_assignee;
+} ngx_http_chat_patch_t;
+
+
+typedef struct {
+    int64_t                   seq;
+} ngx_http_chat_mark_t;
+
+
+/* bounds of a page of events */
+
+typedef struct {
+    int64_t                   since;
+    int64_t                   before;
+    ngx_uint_t                tail;
+} ngx_http_chat_bounds_t;
+
+
+static void ngx_http_chat_conversation_page(ngx_http_chat_call_t *call);
+static ngx_int_t ngx_http_chat_conversation_answer(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_page_t *page);
+static void ngx_http_chat_conversation_sent(ngx_http_chat_command_t *cmd);
+static ngx_int_t ngx_http_chat_conversation_stale(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+static void ngx_http_chat_conversation_stale_page(ngx_http_chat_call_t *call);
+static ngx_int_t ngx_http_chat_conversation_receipt(ngx_http_request_t *r,
+    ngx_http_chat_command_t *cmd, ngx_str_t *client_id);
+static void ngx_http_chat_conversation_marked(ngx_http_chat_command_t *cmd);
+static void ngx_http_chat_conversation_changed(ngx_http_chat_command_t *cmd);
+static ngx_int_t ngx_http_chat_conversation_conflict(ngx_http_request_t *r,
+    ngx_str_t *body);
+
+
+static const char  *ngx_http_chat_visibilities[] = {
+    "public", "internal", NULL
+};
+
+static const char  *ngx_http_chat_statuses[] = {
+    "open", "pending", "resolved", NULL
+};
+
+
+static ngx_http_chat_field_t  ngx_http_chat_send_fields[] = {
+
+    { "client_msg_id", NGX_HTTP_CHAT_F_CLIENT_ID, NGX_HTTP_CHAT_REQUIRED,
+      offsetof(ngx_http_chat_send_t, message.client_id), -1, 0, NULL },
+
+    { "text", NGX_HTTP_CHAT_F_TEXT, NGX_HTTP_CHAT_REQUIRED,
+      offsetof(ngx_http_chat_send_t, message.text), -1, 0, NULL },
+
+    { "visibility", NGX_HTTP_CHAT_F_ENUM, 0,
+      offsetof(ngx_http_chat_send_t, visibility), -1, 0,
+      ngx_http_chat_visibilities },
+
+    { "expected_seq", NGX_HTTP_CHAT_F_INT, 0,
+      offsetof(ngx_http_chat_send_t, expected),
+      offsetof(ngx_http_chat_send_t, has_expected), NGX_MAX_INT_T_VALUE,
+      NULL }
+};
+
+
+static ngx_http_chat_field_t  ngx_http_chat_patch_fields[] = {
+
+    { "version", NGX_HTTP_CHAT_F_INT, 0,
+      offsetof(ngx_http_chat_patch_t, version),
+      offsetof(ngx_http_chat_patch_t, has_version), NGX_MAX_INT32_VALUE,
+      NULL },
+
+    { "status", NGX_HTTP_CHAT_F_ENUM, 0,
+      offsetof(ngx_http_chat_patch_t, status), -1, 0,
+      ngx_http_chat_statuses },
+
+    { "assignee", NGX_HTTP_CHAT_F_UUID, NGX_HTTP_CHAT_NULLABLE,
+      offsetof(ngx_http_chat_patch_t, assignee),
+      offsetof(ngx_http_chat_patch_t, has_assignee), 0, NULL }
+};
+
+
+static ngx_http_chat_field_t  ngx_http_chat_mark_fields[] = {
+
+    { "seq", NGX_HTTP_CHAT_F_INT, NGX_HTTP_CHAT_REQUIRED,
+      offsetof(ngx_http_chat_mark_t, seq), -1, NGX_MAX_INT_T_VALUE, NULL }
+};
+
+
+ngx_int_t
+ngx_http_chat_conversation_list(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx)
+{
+    int64_t                limit;
+    ngx_str_t              value[6];
+    ngx_int_t              rc;
+    ngx_uint_t             i;
+    ngx_http_chat_args_t   args;
+
+    static const char  *names[] = {
+        "status", "assignee", "team", "label", "q"
+    };
+
+    limit = NGX_HTTP_CHAT_LIST;
+
+    if (ngx_http_chat_query_number(r, "limit", NGX_MAX_INT32_VALUE, &limit,
+                                   &rc)
+        == NGX_ERROR)
+    {
+        return rc;
+    }
+
+    limit = ngx_max(1, ngx_min(limit, NGX_HTTP_CHAT_LIST_MAX));
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_actor(&args, &ctx->actor);
+
+    if (ctx->actor.kind == NGX_HTTP_CHAT_AGENT) {
+        for (i = 0; i < 5; i++) {
+            ngx_http_chat_arg_text(&args,
+                ngx_http_chat_query_arg(r, names[i], &value[i]) == NGX_OK
+                ? &value[i] : NULL);
+        }
+    }
+
+    ngx_http_chat_arg_int4(&args, (int32_t) limit);
+    ngx_http_chat_arg_text(&args,
+        ngx_http_chat_query_arg(r, "before", &value[5]) == NGX_OK
+        ? &value[5] : NULL);
+    ngx_http_chat_arg_epoch(&args);
+
+    return ngx_http_chat_query_answer(r, ctx, NGX_HTTP_CHAT_SLOW,
+                                      ctx->actor.kind == NGX_HTTP_CHAT_AGENT
+                                      ? NGX_HTTP_CHAT_Q_CONVERSATIONS_AGENT
+                                      : NGX_HTTP_CHAT_Q_CONVERSATIONS_VISITOR,
+                                      &args);
+}
+
+
+ngx_int_t
+ngx_http_chat_conversation_get(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx)
+{
+    ngx_http_chat_args_t  args;
+
+    ctx->conversation = 1;
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_actor(&args, &ctx->actor);
+    ngx_http_chat_arg_id(&args, &ctx->id);
+    ngx_http_chat_arg_epoch(&args);
+
+    return ngx_http_chat_query_answer(r, ctx, NGX_HTTP_CHAT_FAST,
+                                      NGX_HTTP_CHAT_Q_CONVERSATION_GET,
+                                      &args);
+}
+
+
+ngx_int_t
+ngx_http_chat_conversation_events(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx)
+{
+    int64_t                  limit;
+    ngx_int_t                rc;
+    ngx_http_chat_args_t     args;
+    ngx_http_chat_call_t    *call;
+    ngx_http_chat_bounds_t  *b;
+
+    ctx->conversation = 1;
+
+    b = ngx_palloc(r->pool, sizeof(ngx_http_chat_bounds_t));
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->before = -1;
+    limit = 50;
+
+    if (ngx_http_chat_query_cursor(r, "since", &b->since, &b->tail, &rc)
+        == NGX_ERROR
+        || ngx_http_chat_query_number(r, "before", NGX_MAX_INT_T_VALUE,
+                                      &b->before, &rc)
+           == NGX_ERROR
+        || ngx_http_chat_query_number(r, "limit", NGX_MAX_INT32_VALUE,
+                                      &limit, &rc)
+           == NGX_ERROR)
+    {
+        return rc;
+    }
+
+    if (b->since >= 0 && b->before >= 0) {
+        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_INVALID_FIELD,
+                                           "before", "it cannot be given "
+                                           "together with \"since\"");
+    }
+
+    limit = ngx_max(1, ngx_min(limit, NGX_HTTP_CHAT_PAGE_EVENTS));
+
+    ctx->data = b;
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_actor(&args, &ctx->actor);
+    ngx_http_chat_arg_id(&args, &ctx->id);
+
+    if (b->since < 0 || b->tail) {
+        ngx_http_chat_arg_null(&args);
+    } else {
+        ngx_http_chat_arg_int8(&args, b->since);
+    }
+
+    if (b->before < 0) {
+        ngx_http_chat_arg_null(&args);
+    } else {
+        ngx_http_chat_arg_int8(&args, b->before);
+    }
+
+    ngx_http_chat_arg_bool(&args, b->tail);
+    ngx_http_chat_arg_int4(&args, b->tail ? 50 : (int32_t) limit);
+    ngx_http_chat_arg_epoch(&args);
+
+    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+                                    NGX_HTTP_CHAT_Q_EVENTS, &args,
+                                    ngx_http_chat_conversation_page, NULL);
+    if (call == NULL) {
+        return ngx_http_chat_query_failed(r, NGX_BUSY);
+    }
+
+    (void) ngx_http_chat_wait(r, ctx, call);
+
+    return NGX_DONE;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_conversation_page(ngx_http_chat_call_t *call)
+{
+    ngx_int_t              rc;
+    ngx_http_request_t    *r;
+    ngx_http_chat_ctx_t   *ctx;
+    ngx_http_chat_page_t   page;
+
+    r = call->data;
+
+    if (r == NULL) {
+        return;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+
+    if (call->rc != NGX_OK) {
+        rc = ngx_http_chat_query_failed(r, call->rc);
+
+    } else if (ngx_http_chat_page_read(&page, call->res, &ctx->id,
+                                       ctx->actor.site->id)
+               != NGX_OK)
+    {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    } else {
+        rc = ngx_http_chat_conversation_answer(r, ctx, &page);
+        ngx_http_chat_page_free(&page);
+    }
+
+    ngx_http_chat_finalize(r, rc);
+}
+
+
+static ngx_int_t
+ngx_http_chat_conversation_answer(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_page_t *page)
+{
+    ngx_str_t                body;
+    ngx_http_chat_bounds_t  *b;
+    ngx_http_chat_answer_t   answer;
+
+    if (!ngx_http_chat_page_is(page, "ok")) {
+        return ngx_http_chat_reply_outcome(r, &page->outcome);
+    }
+
+    b = ctx->data;
+
+    ngx_memzero(&answer, sizeof(ngx_http_chat_answer_t));
+
+    answer.events = page->events;
+    answer.n = page->n;
+    answer.more = page->more;
+    answer.reason = page->reason;
+
+    if (b->tail) {
+        ngx_str_set(&answer.reason, "epoch");
+        answer.more = 0;
+    }
+
+    if (page->n != 0) {
+        answer.next = page->events[page->n - 1]->seq;
+
+    } else {
+        answer.next = b->since > 0 && answer.reason.len == 0 ? b->since : 0;
+    }
+
+    if (ngx_http_chat_page_answer(r->pool, &answer, &body) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_chat_reply_json(r, NGX_HTTP_OK, &body);
+}
+
+
+ngx_int_t
+ngx_http_chat_conversation_send(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_chat_send_t     *s;
+    ngx_http_chat_command_t  *cmd;
+
+    ctx->conversation = 1;
+
+    s = ngx_pcalloc(r->pool, sizeof(ngx_http_chat_send_t));
+    if (s == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_send_fields, 4, s, &rc)
+        != NGX_OK)
+    {
+        return rc;
+    }
+
+    ctx->data = s;
+
+    s->message.expected = s->has_expected ? s->expected : -1;
+    s->message.internal = s->visibility.len != 0
+                          && s->visibility.data[0] == 'i';
+
+    cmd = ngx_http_chat_command_send(&ctx->actor, &ctx->id, &s->message,
+                                     ngx_http_chat_conversation_sent, NULL);
+    if (cmd == NULL) {
+        return ngx_http_chat_query_failed(r, NGX_BUSY);
+    }
+
+    (void) ngx_http_chat_wait_command(r, ctx, cmd);
+
+    return NGX_DONE;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_conversation_sent(ngx_http_chat_command_t *cmd)
+{
+    ngx_int_t              rc;
+    ngx_http_request_t    *r;
+    ngx_http_chat_ctx_t   *ctx;
+    ngx_http_chat_send_t  *s;
+
+    r = cmd->data;
+
+    if (r == NULL) {
+        return;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+    s = ctx->data;
+
+    if (cmd->rc != NGX_OK) {
+        rc = ngx_http_chat_query_failed(r, cmd->rc);
+
+    } else if (ngx_http_chat_command_is(cmd, "created")
+               || ngx_http_chat_command_is(cmd, "duplicate"))
+    {
+        rc = ngx_http_chat_conversation_receipt(r, cmd,
+                                                &s->message.client_id);
+
+    } else if (ngx_http_chat_command_is(cmd, "stale")) {
+        rc = ngx_http_chat_conversation_stale(r, ctx);
+
+    } else {
+        rc = ngx_http_chat_reply_outcome(r, &cmd->outcome);
+    }
+
+    ngx_http_chat_finalize(r, rc);
+}
+
+
+static ngx_int_t
+ngx_http_chat_conversation_receipt(ngx_http_request_t *r,
+    ngx_http_chat_command_t *cmd, ngx_str_t *client_id)
+{
+    u_char      *p;
+    ngx_str_t    body;
+    ngx_uint_t   duplicate;
+
+    p = ngx_pnalloc(r->pool, sizeof("{\"seq\":,\"id\":\"\","
+                                    "\"client_msg_id\":\"\","
+                                    "\"created_at\":\"\","
+                                    "\"duplicate\":false,\"next\":\"\"}")
+                             + NGX_HTTP_CHAT_ID_LEN + NGX_INT64_LEN
+                             + client_id->len + NGX_HTTP_CHAT_TIME_LEN
+                             + NGX_HTTP_CHAT_CURSOR_LEN);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    duplicate = ngx_http_chat_command_is(cmd, "duplicate");
+
+    body.data = p;
+
+    p = ngx_sprintf(p, "{\"seq\":%L,\"id\":\"", cmd->seq);
+    p = ngx_http_chat_id_write(p, &cmd->id);
+    p = ngx_sprintf(p, "\",\"client_msg_id\":\"%V\",\"created_at\":\"",
+                    client_id);
+    p = ngx_http_chat_time_write(p, cmd->created);
+    p = ngx_sprintf(p, "\",\"duplicate\":%s,\"next\":\"",
+                    duplicate ? "true" : "false");
+    p = ngx_http_chat_cursor_write(p, ngx_http_chat_store_epoch(), cmd->seq);
+    *p++ = '"';
+    *p++ = '}';
+
+    body.len = p - body.data;
+
+    return ngx_http_chat_reply_json(r, duplicate ? NGX_HTTP_OK
+                                                 : NGX_HTTP_CREATED, &body);
+}
+
+
+/* 409 carries what the agent has not seen */
+
+static ngx_int_t
+ngx_http_chat_conversation_stale(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx)
+{
+    ngx_http_chat_args_t   args;
+    ngx_http_chat_call_t  *call;
+    ngx_http_chat_send_t  *s;
+
+    s = ctx->data;
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_actor(&args, &ctx->actor);
+    ngx_http_chat_arg_id(&args, &ctx->id);
+    ngx_http_chat_arg_int8(&args, s->message.expected);
+    ngx_http_chat_arg_null(&args);
+    ngx_http_chat_arg_bool(&args, 0);
+    ngx_http_chat_arg_int4(&args, 50);
+    ngx_http_chat_arg_epoch(&args);
+
+    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+                                    NGX_HTTP_CHAT_Q_EVENTS, &args,
+                                    ngx_http_chat_conversation_stale_page,
+                                    NULL);
+    if (call == NULL) {
+        return ngx_http_chat_query_failed(r, NGX_BUSY);
+    }
+
+    (void) ngx_http_chat_wait(r, ctx, call);
+
+    return NGX_DONE;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_conversation_stale_page(ngx_http_chat_call_t *call)
+{
+    ngx_int_t                rc;
+    ngx_str_t                extra;
+    ngx_http_request_t      *r;
+    ngx_http_chat_ctx_t     *ctx;
+    ngx_http_chat_page_t     page;
+    ngx_http_chat_answer_t   answer;
+
+    r = call->data;
+
+    if (r == NULL) {
+        return;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+
+    if (call->rc != NGX_OK
+        || ngx_http_chat_page_read(&page, call->res, &ctx->id,
+                                   ctx->actor.site->id)
+           != NGX_OK)
+    {
+        rc = ngx_http_chat_query_failed(r, call->rc);
+        ngx_http_chat_finalize(r, rc);
+        return;
+    }
+
+    ngx_memzero(&answer, sizeof(ngx_http_chat_answer_t));
+
+    answer.events = page.events;
+    answer.n = page.n;
+    answer.more = page.more;
+    answer.bare = 1;
+
+    if (page.n != 0) {
+        answer.next = page.events[page.n - 1]->seq;
+    }
+
+    if (ngx_http_chat_page_answer(r->pool, &answer, &extra) != NGX_OK) {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    } else {
+        rc = ngx_http_chat_reply_problem_with(r, NGX_HTTP_CHAT_STALE,
+                                              "expected_seq",
+                                              "another agent has answered",
+                                              &extra);
+    }
+
+    ngx_http_chat_page_free(&page);
+    ngx_http_chat_finalize(r, rc);
+}
+
+
+ngx_int_t
+ngx_http_chat_conversation_read(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_chat_mark_t      mark;
+    ngx_http_chat_command_t  *cmd;
+
+    ctx->conversation = 1;
+
+    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_mark_fields, 1, &mark,
+                                &rc)
+        != NGX_OK)
+    {
+        return rc;
+    }
+
+    cmd = ngx_http_chat_command_read(&ctx->actor, &ctx->id, mark.seq,
+                                     ngx_http_chat_conversation_marked, NULL);
+    if (cmd == NULL) {
+        return ngx_http_chat_query_failed(r, NGX_BUSY);
+    }
+
+    (void) ngx_http_chat_wait_command(r, ctx, cmd);
+
+    return NGX_DONE;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_conversation_marked(ngx_http_chat_command_t *cmd)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = cmd->data;
+
+    if (r == NULL) {
+        return;
+    }
+
+    if (cmd->rc != NGX_OK) {
+        rc = ngx_http_chat_query_failed(r, cmd->rc);
+
+    } else if (ngx_http_chat_command_is(cmd, "ok")) {
+        rc = ngx_http_chat_reply_empty(r, NGX_HTTP_NO_CONTENT);
+
+    } else {
+        rc = ngx_http_chat_reply_outcome(r, &cmd->outcome);
+    }
+
+    ngx_http_chat_finalize(r, rc);
+}
+
+
+ngx_int_t
+ngx_http_chat_conversation_change(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_http_chat_patch_t     p;
+    ngx_http_chat_change_t    change;
+    ngx_http_chat_command_t  *cmd;
+
+    ctx->conversation = 1;
+
+    ngx_memzero(&p, sizeof(ngx_http_chat_patch_t));
+
+    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_patch_fields, 3, &p,
+                                &rc)
+        != NGX_OK)
+    {
+        return rc;
+    }
+
+    ngx_memzero(&change, sizeof(ngx_http_chat_change_t));
+
+    change.version = p.has_version ? p.version : -1;
+    change.status = p.status;
+    change.assignee = p.assignee;
+    change.set_assignee = p.has_assignee != 0;
+    change.no_assignee = p.has_assignee == 2;
+
+    cmd = ngx_http_chat_command_change(&ctx->actor, &ctx->id, &change,
+                                       ngx_http_chat_conversation_changed,
+                                       NULL);
+    if (cmd == NULL) {
+        return ngx_http_chat_query_failed(r, NGX_BUSY);
+    }
+
+    (void) ngx_http_chat_wait_command(r, ctx, cmd);
+
+    return NGX_DONE;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_conversation_changed(ngx_http_chat_command_t *cmd)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = cmd->data;
+
+    if (r == NULL) {
+        return;
+    }
+
+    if (cmd->rc != NGX_OK) {
+        rc = ngx_http_chat_query_failed(r, cmd->rc);
+
+    } else if (ngx_http_chat_command_is(cmd, "ok")) {
+        rc = ngx_http_chat_reply_json(r, NGX_HTTP_OK, &cmd->page->body);
+
+    } else if (ngx_http_chat_command_is(cmd, "conflict")) {
+        rc = ngx_http_chat_conversation_conflict(r, &cmd->page->body);
+
+    } else {
+        rc = ngx_http_chat_reply_outcome(r, &cmd->outcome);
+    }
+
+    ngx_http_chat_finalize(r, rc);
+}
+
+
+/* 409 carries the conversation as it is */
+
+static ngx_int_t
+ngx_http_chat_conversation_conflict(ngx_http_request_t *r, ngx_str_t *body)
+{
+    u_char     *p;
+    ngx_str_t   extra;
+
+    p = ngx_pnalloc(r->pool, sizeof("\"conversation\":") + body->len);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    extra.data = p;
+    extra.len = ngx_sprintf(p, "\"conversation\":%V", body) - p;
+
+    return ngx_http_chat_reply_problem_with(r, NGX_HTTP_CHAT_CONFLICT,
+                                            "version", "the conversation "
+                                            "has changed meanwhile", &extra);
+}

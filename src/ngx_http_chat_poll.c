@@ -1,0 +1,750 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat_endpoint.h"
+#include "ngx_http_chat_feed.h"
+#include "ngx_http_chat_reply.h"
+#include "ngx_http_chat_status.h"
+
+
+/*
+ * Long poll: one conversation, for agents also the inbox.  The answer goes
+ * out as soon as there is anything in it, or empty after "wait".
+ */
+
+
+#define NGX_HTTP_CHAT_POLL_WAIT_MAX  55
+
+/* changes of the inbox and of the state are gathered for so long; ms */
+#define NGX_HTTP_CHAT_POLL_DELAY     100
+
+
+typedef struct {
+    ngx_http_request_t          *request;
+    ngx_http_chat_ctx_t         *ctx;
+
+    ngx_http_chat_feed_t         feed;
+    ngx_http_chat_subscriber_t   site;       /* listens to the inbox */
+    ngx_http_chat_call_t        *call;       /* reads the inbox */
+
+    ngx_str_t                    filter[4];  /* status, assignee, team, label */
+    ngx_str_t                    cursor;
+    ngx_str_t                    inbox;      /* what it answered */
+
+    ngx_http_chat_event_t      **events;
+    ngx_uint_t                   n;
+    ngx_str_t                    state;
+    ngx_str_t                    reason;
+    int64_t                      next;
+
+    ngx_event_t                  timer;      /* end of the wait */
+    ngx_event_t                  delay;
+    ngx_event_t                  answer;
+
+    unsigned                     has_feed:1;
+    unsigned                     has_inbox:1;
+    unsigned                     opening:1;  /* feed or state is being read */
+    unsigned                     more:1;
+    unsigned                     news:1;
+    unsigned                     over:1;     /* waited long enough */
+    unsigned                     inbox_moved:1;
+    unsigned                     state_moved:1;
+} ngx_http_chat_poll_t;
+
+
+static ngx_int_t ngx_http_chat_poll_args(ngx_http_request_t *r,
+    ngx_http_chat_poll_t *p, ngx_int_t *rc);
+static ngx_int_t ngx_http_chat_poll_wait(ngx_http_request_t *r,
+    ngx_http_chat_poll_t *p, int64_t wait);
+static void ngx_http_chat_poll_cleanup(void *data);
+static void ngx_http_chat_poll_opened(ngx_http_chat_feed_t *f,
+    ngx_http_chat_page_t *page);
+static ngx_int_t ngx_http_chat_poll_keep(ngx_http_chat_poll_t *p,
+    ngx_http_chat_page_t *page);
+static void ngx_http_chat_poll_event(ngx_http_chat_feed_t *f,
+    ngx_http_chat_event_t *event);
+static ngx_int_t ngx_http_chat_poll_add(ngx_http_chat_poll_t *p,
+    ngx_http_chat_event_t *event);
+static void ngx_http_chat_poll_changed(ngx_http_chat_feed_t *f);
+static void ngx_http_chat_poll_close(ngx_http_chat_feed_t *f,
+    ngx_uint_t code);
+static ngx_int_t ngx_http_chat_poll_inbox(ngx_http_chat_poll_t *p);
+static void ngx_http_chat_poll_inbox_done(ngx_http_chat_call_t *call);
+static void ngx_http_chat_poll_site_deliver(ngx_http_chat_subscriber_t *s,
+    void *event);
+static void ngx_http_chat_poll_site_close(ngx_http_chat_subscriber_t *s,
+    ngx_uint_t code);
+static void ngx_http_chat_poll_later(ngx_http_chat_poll_t *p);
+static void ngx_http_chat_poll_delay_handler(ngx_event_t *ev);
+static void ngx_http_chat_poll_timer_handler(ngx_event_t *ev);
+static void ngx_http_chat_poll_ready(ngx_http_chat_poll_t *p);
+static void ngx_http_chat_poll_answer_handler(ngx_event_t *ev);
+static ngx_int_t ngx_http_chat_poll_answer(ngx_http_chat_poll_t *p);
+static void ngx_http_chat_poll_end(ngx_http_chat_poll_t *p, ngx_int_t rc);
+static ngx_http_chat_poll_t *ngx_http_chat_poll_of(ngx_event_t *ev);
+
+
+ngx_int_t
+ngx_http_chat_poll(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
+{
+    int64_t                wait;
+    ngx_int_t              rc;
+    ngx_http_cleanup_t    *cln;
+    ngx_http_chat_poll_t  *p;
+
+    ctx->transport = "poll";
+
+    p = ngx_pcalloc(r->pool, sizeof(ngx_http_chat_poll_t));
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p->request = r;
+    p->ctx = ctx;
+    ctx->data = p;
+
+    wait = ctx->conf->poll_timeout / 1000;
+
+    if (ngx_http_chat_poll_args(r, p, &rc) != NGX_OK
+        || ngx_http_chat_query_number(r, "wait", NGX_MAX_INT32_VALUE, &wait,
+                                      &rc)
+           == NGX_ERROR)
+    {
+        return rc;
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_http_chat_poll_cleanup;
+    cln->data = p;
+
+    ngx_http_chat_status_add(NGX_HTTP_CHAT_S_POLLS, 1);
+
+    return ngx_http_chat_poll_wait(r, p,
+                                   ngx_min(wait, NGX_HTTP_CHAT_POLL_WAIT_MAX));
+}
+
+
+static ngx_int_t
+ngx_http_chat_poll_args(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
+    ngx_int_t *rc)
+{
+    ngx_str_t               value;
+    ngx_uint_t              i, tail;
+    ngx_http_chat_ctx_t    *ctx;
+    ngx_http_chat_feed_t   *f;
+
+    static const char  *names[] = { "status", "assignee", "team", "label" };
+
+    ctx = p->ctx;
+    f = &p->feed;
+
+    f->actor = ctx->actor;
+    f->version = -1;
+
+    if (ngx_http_chat_query_cursor(r, "since", &f->since, &tail, rc)
+        == NGX_ERROR
+        || ngx_http_chat_query_number(r, "state", NGX_MAX_INT_T_VALUE,
+                                      &f->version, rc)
+           == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    f->tail = tail;
+
+    if (ngx_http_chat_query_arg(r, "conversation", &value) == NGX_OK) {
+
+        if (ngx_http_chat_id_parse(&f->conversation, value.data, value.len)
+            != NGX_OK)
+        {
+            *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_NOT_FOUND,
+                                              NULL, "there is no such "
+                                              "conversation");
+            return NGX_ERROR;
+        }
+
+        ctx->id = f->conversation;
+        ctx->conversation = 1;
+        p->has_feed = 1;
+    }
+
+    /* "inbox" without a value asks for the first page */
+
+    if (ngx_http_arg(r, (u_char *) "inbox", 5, &value) == NGX_OK) {
+
+        if (ctx->actor.kind != NGX_HTTP_CHAT_AGENT) {
+            *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_FORBIDDEN,
+                                              "inbox", "it is for agents");
+            return NGX_ERROR;
+        }
+
+        p->has_inbox = 1;
+
+        (void) ngx_http_chat_query_arg(r, "inbox", &p->cursor);
+
+        for (i = 0; i < 4; i++) {
+            (void) ngx_http_chat_query_arg(r, names[i], &p->filter[i]);
+        }
+    }
+
+    if (!p->has_feed && !p->has_inbox) {
+        *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_INVALID_FIELD,
+                                          "conversation", "it is missing");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
+    int64_t wait)
+{
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    p->timer.data = c;
+    p->timer.log = c->log;
+    p->timer.handler = ngx_http_chat_poll_timer_handler;
+
+    p->delay.data = c;
+    p->delay.log = c->log;
+    p->delay.handler = ngx_http_chat_poll_delay_handler;
+
+    p->answer.data = c;
+    p->answer.log = c->log;
+    p->answer.handler = ngx_http_chat_poll_answer_handler;
+
+    p->feed.opened = ngx_http_chat_poll_opened;
+    p->feed.event = ngx_http_chat_poll_event;
+    p->feed.close = ngx_http_chat_poll_close;
+    p->feed.changed = p->feed.version < 0 ? NULL
+                                          : ngx_http_chat_poll_changed;
+
+    p->site.deliver = ngx_http_chat_poll_site_deliver;
+    p->site.close = ngx_http_chat_poll_site_close;
+
+    p->next = p->feed.since > 0 ? p->feed.since : 0;
+
+    if (p->has_feed) {
+        rc = ngx_http_chat_feed_subscribe(&p->feed);
+
+        if (rc == NGX_ERROR) {
+            return ngx_http_chat_query_failed(r, NGX_BUSY);
+        }
+
+        p->opening = (rc == NGX_AGAIN);
+    }
+
+    if (p->has_inbox
+        && (ngx_http_chat_feed_inbox(&p->site, p->ctx->actor.site) != NGX_OK
+            || ngx_http_chat_poll_inbox(p) != NGX_OK))
+    {
+        return ngx_http_chat_query_failed(r, NGX_BUSY);
+    }
+
+    if (ngx_exiting || wait == 0) {
+        p->over = 1;
+        ngx_http_chat_poll_ready(p);
+
+    } else {
+        ngx_add_timer(&p->timer, (ngx_msec_t) wait * 1000);
+    }
+
+    (void) ngx_http_chat_wait_client(r);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_chat_poll_cleanup(void *data)
+{
+    ngx_http_chat_poll_t  *p = data;
+
+    ngx_uint_t  i;
+
+    ngx_http_chat_feed_leave(&p->feed);
+    ngx_http_chat_feed_inbox_leave(&p->site);
+
+    if (p->call != NULL) {
+        p->call->data = NULL;
+        p->call->owner = NULL;
+        p->call = NULL;
+    }
+
+    if (p->timer.timer_set) {
+        ngx_del_timer(&p->timer);
+    }
+
+    if (p->delay.timer_set) {
+        ngx_del_timer(&p->delay);
+    }
+
+    if (p->answer.posted) {
+        ngx_delete_posted_event(&p->answer);
+    }
+
+    for (i = 0; i < p->n; i++) {
+        ngx_http_chat_event_release(p->events[i]);
+    }
+
+    p->n = 0;
+
+    ngx_http_chat_status_add(NGX_HTTP_CHAT_S_POLLS, -1);
+}
+
+
+#define ngx_http_chat_poll_of_feed(f)                                        \
+    ((ngx_http_chat_poll_t *)                                                \
+        ((u_char *) (f) - offsetof(ngx_http_chat_poll_t, feed)))
+
+#define ngx_http_chat_poll_of_site(s)                                        \
+    ((ngx_http_chat_poll_t *)                                                \
+        ((u_char *) (s) - offsetof(ngx_http_chat_poll_t, site)))
+
+
+/* may free r */
+
+static void
+ngx_http_chat_poll_opened(ngx_http_chat_feed_t *f, ngx_http_chat_page_t *page)
+{
+    ngx_int_t              rc;
+    ngx_http_chat_poll_t  *p;
+
+    p = ngx_http_chat_poll_of_feed(f);
+    p->opening = 0;
+
+    if (page == NULL) {
+        rc = ngx_http_chat_query_failed(p->request, NGX_BUSY);
+        ngx_http_chat_poll_end(p, rc);
+        return;
+    }
+
+    if (!ngx_http_chat_page_is(page, "ok")) {
+        rc = ngx_http_chat_reply_outcome(p->request, &page->outcome);
+        ngx_http_chat_poll_end(p, rc);
+        return;
+    }
+
+    if (ngx_http_chat_poll_keep(p, page) != NGX_OK) {
+        ngx_http_chat_poll_end(p, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    ngx_http_chat_poll_ready(p);
+}
+
+
+/* what the page has for the answer; it is gone afterwards */
+
+static ngx_int_t
+ngx_http_chat_poll_keep(ngx_http_chat_poll_t *p, ngx_http_chat_page_t *page)
+{
+    int64_t      version;
+    ngx_uint_t   i;
+
+    for (i = 0; i < page->n; i++) {
+        if (ngx_http_chat_poll_add(p, page->events[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (page->reason.len != 0) {
+        p->reason.len = page->reason.len;
+        p->reason.data = ngx_pstrdup(p->request->pool, &page->reason);
+        if (p->reason.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        p->news = 1;
+    }
+
+    if (page->reason.len == 0 && p->feed.since >= 0) {
+
+        /* with neither, "more" would point backwards */
+
+        p->more = page->more;
+    }
+
+    if (page->state.len != 0) {
+        p->state.len = page->state.len;
+        p->state.data = ngx_pstrdup(p->request->pool, &page->state);
+        if (p->state.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        version = ngx_http_chat_page_version(&page->state);
+
+        if (p->feed.version >= 0 && version != p->feed.version) {
+            p->news = 1;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_chat_poll_add(ngx_http_chat_poll_t *p, ngx_http_chat_event_t *event)
+{
+    if (p->events == NULL) {
+        p->events = ngx_palloc(p->request->pool, NGX_HTTP_CHAT_PAGE_EVENTS
+                                             * sizeof(void *));
+        if (p->events == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (p->n == NGX_HTTP_CHAT_PAGE_EVENTS) {
+
+        /* the next poll reads on from here */
+
+        p->more = 1;
+        return NGX_OK;
+    }
+
+    event->refs++;
+    p->events[p->n++] = event;
+    p->next = event->seq;
+    p->news = 1;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_chat_poll_event(ngx_http_chat_feed_t *f,
+    ngx_http_chat_event_t *event)
+{
+    ngx_http_chat_poll_t  *p;
+
+    p = ngx_http_chat_poll_of_feed(f);
+
+    if (ngx_http_chat_poll_add(p, event) == NGX_OK) {
+        ngx_http_chat_poll_ready(p);
+    }
+}
+
+
+static void
+ngx_http_chat_poll_changed(ngx_http_chat_feed_t *f)
+{
+    ngx_http_chat_poll_t  *p;
+
+    p = ngx_http_chat_poll_of_feed(f);
+
+    p->state_moved = 1;
+    ngx_http_chat_poll_later(p);
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_poll_close(ngx_http_chat_feed_t *f, ngx_uint_t code)
+{
+    ngx_int_t              rc;
+    ngx_http_chat_poll_t  *p;
+
+    p = ngx_http_chat_poll_of_feed(f);
+
+    switch (code) {
+
+    case NGX_HTTP_CHAT_CLOSE_GONE:
+        rc = ngx_http_chat_reply_problem(p->request, NGX_HTTP_CHAT_GONE,
+                                         NULL, NULL);
+        break;
+
+    case NGX_HTTP_CHAT_CLOSE_UNAUTHORIZED:
+        rc = ngx_http_chat_reply_problem(p->request,
+                                         NGX_HTTP_CHAT_UNAUTHENTICATED,
+                                         NULL, NULL);
+        break;
+
+    default:
+
+        /* the client comes again, to another worker if this one leaves */
+
+        p->over = 1;
+        ngx_http_chat_poll_ready(p);
+        return;
+    }
+
+    ngx_http_chat_poll_end(p, rc);
+}
+
+
+static ngx_int_t
+ngx_http_chat_poll_inbox(ngx_http_chat_poll_t *p)
+{
+    ngx_uint_t             i;
+    ngx_http_chat_args_t   args;
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_actor(&args, &p->ctx->actor);
+
+    for (i = 0; i < 4; i++) {
+        ngx_http_chat_arg_text(&args, p->filter[i].len ? &p->filter[i]
+                                                       : NULL);
+    }
+
+    ngx_http_chat_arg_text(&args, p->cursor.len ? &p->cursor : NULL);
+    ngx_http_chat_arg_int4(&args, 50);
+    ngx_http_chat_arg_epoch(&args);
+
+    p->call = ngx_http_chat_store_call(NGX_HTTP_CHAT_SLOW,
+                                       NGX_HTTP_CHAT_Q_INBOX, &args,
+                                       ngx_http_chat_poll_inbox_done, p);
+    if (p->call == NULL) {
+        return NGX_ERROR;
+    }
+
+    p->call->owner = &p->call;
+
+    return NGX_OK;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_poll_inbox_done(ngx_http_chat_call_t *call)
+{
+    ngx_int_t              rc;
+    ngx_str_t              body, outcome;
+    ngx_http_chat_poll_t  *p;
+
+    p = call->data;
+
+    if (p == NULL) {
+        return;
+    }
+
+    if (call->rc != NGX_OK) {
+        rc = ngx_http_chat_query_failed(p->request, call->rc);
+        ngx_http_chat_poll_end(p, rc);
+        return;
+    }
+
+    ngx_http_chat_col_text(call->res, 0, 0, &outcome);
+    ngx_http_chat_col_text(call->res, 0, 1, &body);
+
+    if (outcome.len != 2 || body.len == 0) {
+        rc = ngx_http_chat_reply_outcome(p->request, &outcome);
+        ngx_http_chat_poll_end(p, rc);
+        return;
+    }
+
+    p->inbox.len = body.len;
+    p->inbox.data = ngx_pstrdup(p->request->pool, &body);
+    if (p->inbox.data == NULL) {
+        ngx_http_chat_poll_end(p, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    /* json_build_object() of the function writes "conversations" first */
+
+    if (p->cursor.len == 0
+        || ngx_strlcasestrn(body.data, body.data + body.len,
+                            (u_char *) "\"in\"", 4 - 1)
+           != NULL
+        || ngx_strlcasestrn(body.data, body.data + body.len,
+                            (u_char *) "\"complete\"", 10 - 1)
+           != NULL)
+    {
+        p->news = 1;
+    }
+
+    if (p->inbox_moved) {
+        ngx_http_chat_poll_later(p);
+    }
+
+    ngx_http_chat_poll_ready(p);
+}
+
+
+static void
+ngx_http_chat_poll_site_deliver(ngx_http_chat_subscriber_t *s, void *event)
+{
+    ngx_http_chat_poll_t  *p;
+
+    p = ngx_http_chat_poll_of_site(s);
+
+    p->inbox_moved = 1;
+    ngx_http_chat_poll_later(p);
+}
+
+
+static void
+ngx_http_chat_poll_site_close(ngx_http_chat_subscriber_t *s, ngx_uint_t code)
+{
+    ngx_http_chat_poll_t  *p;
+
+    p = ngx_http_chat_poll_of_site(s);
+
+    p->over = 1;
+    ngx_http_chat_poll_ready(p);
+}
+
+
+static void
+ngx_http_chat_poll_later(ngx_http_chat_poll_t *p)
+{
+    if (!p->delay.timer_set) {
+        ngx_add_timer(&p->delay, NGX_HTTP_CHAT_POLL_DELAY);
+    }
+}
+
+
+static void
+ngx_http_chat_poll_delay_handler(ngx_event_t *ev)
+{
+    ngx_http_chat_poll_t  *p;
+
+    p = ngx_http_chat_poll_of(ev);
+
+    /* without a connection to PostgreSQL the next change tries again */
+
+    if (p->inbox_moved && p->call == NULL) {
+        p->inbox_moved = 0;
+        (void) ngx_http_chat_poll_inbox(p);
+    }
+
+    if (p->state_moved && !p->opening && p->n == 0) {
+        p->state_moved = 0;
+        p->opening = (ngx_http_chat_feed_read(&p->feed) == NGX_OK);
+    }
+}
+
+
+static void
+ngx_http_chat_poll_timer_handler(ngx_event_t *ev)
+{
+    ngx_http_chat_poll_t  *p;
+
+    p = ngx_http_chat_poll_of(ev);
+
+    p->over = 1;
+    ngx_http_chat_poll_ready(p);
+}
+
+
+/* c->data is the request, on HTTP/2 too */
+
+static ngx_http_chat_poll_t *
+ngx_http_chat_poll_of(ngx_event_t *ev)
+{
+    ngx_connection_t     *c;
+    ngx_http_request_t   *r;
+    ngx_http_chat_ctx_t  *ctx;
+
+    c = ev->data;
+    r = c->data;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+
+    return ctx->data;
+}
+
+
+/* events of one iteration of the loop go out together */
+
+static void
+ngx_http_chat_poll_ready(ngx_http_chat_poll_t *p)
+{
+    if (p->opening || p->call != NULL || (!p->news && !p->over)) {
+        return;
+    }
+
+    if (!p->answer.posted) {
+        ngx_post_event(&p->answer, &ngx_posted_events);
+    }
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_poll_answer_handler(ngx_event_t *ev)
+{
+    ngx_http_chat_poll_t  *p;
+
+    p = ngx_http_chat_poll_of(ev);
+
+    if (ngx_exiting) {
+        p->request->keepalive = 0;
+    }
+
+    ngx_http_chat_poll_end(p, ngx_http_chat_poll_answer(p));
+}
+
+
+static ngx_int_t
+ngx_http_chat_poll_answer(ngx_http_chat_poll_t *p)
+{
+    u_char                  *b;
+    ngx_str_t                body, part;
+    ngx_http_request_t      *r;
+    ngx_http_chat_answer_t   a;
+
+    r = p->request;
+
+    ngx_str_null(&part);
+
+    if (p->has_feed) {
+        ngx_memzero(&a, sizeof(ngx_http_chat_answer_t));
+
+        a.events = p->events;
+        a.n = p->n;
+        a.next = p->next;
+        a.more = p->more;
+        a.reason = p->reason;
+        a.state = p->state;
+        a.bare = 1;
+
+        if (ngx_http_chat_page_answer(r->pool, &a, &part) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    b = ngx_pnalloc(r->pool, part.len + p->inbox.len
+                             + sizeof("{,\"inbox\":}"));
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.data = b;
+
+    *b++ = '{';
+    b = ngx_cpymem(b, part.data, part.len);
+
+    if (p->inbox.len != 0) {
+        b = ngx_sprintf(b, "%s\"inbox\":%V", part.len ? "," : "",
+                        &p->inbox);
+    }
+
+    *b++ = '}';
+
+    body.len = b - body.data;
+
+    return ngx_http_chat_reply_json(r, NGX_HTTP_OK, &body);
+}
+
+
+/* may free r, and p with it */
+
+static void
+ngx_http_chat_poll_end(ngx_http_chat_poll_t *p, ngx_int_t rc)
+{
+    ngx_http_chat_finalize(p->request, rc);
+}
