@@ -134,9 +134,12 @@ struct ngx_http_chat_ctx_s {
     json_t                   *body;          /* object, or NULL */
     ngx_http_chat_call_t     *call;
     ngx_http_chat_command_t  *command;
-    ngx_http_chat_handler_pt  next;          /* after authentication */
+    ngx_http_chat_handler_pt  next;          /* after what it waits for */
+    ngx_queue_t               queue;         /* early: no connection yet */
+    ngx_msec_t                since;
     void                     *data;          /* handler's own */
     const char               *transport;     /* "http", "poll", ... */
+    unsigned                  early:1;
     unsigned                  is_id:1;       /* {id} was a UUID */
     unsigned                  conversation:1;  /* id is a conversation's */
     unsigned                  bearer:1;      /* credential was a bearer */

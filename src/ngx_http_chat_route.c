@@ -8,6 +8,7 @@
 #include "ngx_http_chat_auth.h"
 #include "ngx_http_chat_body.h"
 #include "ngx_http_chat_command.h"
+#include "ngx_http_chat_early.h"
 #include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_route.h"
 #include "ngx_http_chat_counter.h"
@@ -153,6 +154,7 @@ ngx_http_chat_route_cleanup(void *data)
     ngx_http_chat_ctx_t  *ctx = data;
 
     ngx_http_chat_unwait(ctx);
+    ngx_http_chat_early_leave(ctx);
 
     if (ctx->command != NULL) {
         ngx_http_chat_command_abandon(ctx->command);
@@ -327,12 +329,18 @@ ngx_http_chat_route_enter(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    if (ctx->route->flags & NGX_HTTP_CHAT_SIGN_IN) {
-        return ngx_http_chat_route_sign_in(r, ctx);
+    if (ctx->route->who == NGX_HTTP_CHAT_ANYONE
+        && (ctx->route->flags & NGX_HTTP_CHAT_SIGN_IN) == 0)
+    {
+        return ctx->route->handler(r, ctx);
     }
 
-    if (ctx->route->who == NGX_HTTP_CHAT_ANYONE) {
-        return ctx->route->handler(r, ctx);
+    if (!ngx_http_chat_store_known()) {
+        return ngx_http_chat_early_wait(r, ctx, ngx_http_chat_route_enter);
+    }
+
+    if (ctx->route->flags & NGX_HTTP_CHAT_SIGN_IN) {
+        return ngx_http_chat_route_sign_in(r, ctx);
     }
 
     ctx->next = ngx_http_chat_route_known;

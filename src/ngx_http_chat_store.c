@@ -10,11 +10,16 @@
 
 
 
+#define NGX_HTTP_CHAT_LISTENERS  4
+
+
 typedef struct {
     ngx_http_chat_main_conf_t     *conf;
     ngx_log_t                     *log;
     ngx_http_chat_pg_t            *lanes[NGX_HTTP_CHAT_LANES];
-    ngx_http_chat_store_state_pt   on_state;
+    ngx_http_chat_store_state_pt   on_state[NGX_HTTP_CHAT_LISTENERS];
+    ngx_uint_t                     listeners;
+    ngx_uint_t                     known;
     u_char                         epoch[NGX_HTTP_CHAT_EPOCH_LEN];
 } ngx_http_chat_store_t;
 
@@ -183,7 +188,13 @@ ngx_http_chat_store_exit(void)
 void
 ngx_http_chat_store_on_state(ngx_http_chat_store_state_pt handler)
 {
-    ngx_http_chat_store.on_state = handler;
+    ngx_http_chat_store_t  *store;
+
+    store = &ngx_http_chat_store;
+
+    if (store->listeners < NGX_HTTP_CHAT_LISTENERS) {
+        store->on_state[store->listeners++] = handler;
+    }
 }
 
 
@@ -256,6 +267,8 @@ ngx_http_chat_store_state(ngx_http_chat_pg_t *pg, ngx_uint_t ready,
     ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_PG_READY, ready ? 1 : -1);
 
     if (ready) {
+        ngx_http_chat_store.known = 1;
+
         for (i = 0; i < NGX_HTTP_CHAT_LANES; i++) {
             if (ngx_http_chat_store.lanes[i] == NULL) {
                 ngx_http_chat_store.lanes[i] =
@@ -265,8 +278,8 @@ ngx_http_chat_store_state(ngx_http_chat_pg_t *pg, ngx_uint_t ready,
         }
     }
 
-    if (ngx_http_chat_store.on_state != NULL) {
-        ngx_http_chat_store.on_state(ready);
+    for (i = 0; i < ngx_http_chat_store.listeners; i++) {
+        ngx_http_chat_store.on_state[i](ready);
     }
 }
 
@@ -351,6 +364,13 @@ ngx_http_chat_store_ready(void)
     pg = ngx_http_chat_store.lanes[NGX_HTTP_CHAT_FAST];
 
     return pg != NULL && ngx_http_chat_pg_is_ready(pg);
+}
+
+
+ngx_uint_t
+ngx_http_chat_store_known(void)
+{
+    return ngx_http_chat_store.known;
 }
 
 

@@ -133,7 +133,7 @@ ngx_http_chat_call_t *ngx_http_chat_store_call(ngx_http_chat_lane_e lane,
 void ngx_http_chat_migrate(ngx_http_chat_pg_t *pg,
     ngx_http_chat_main_conf_t *mcf, u_char *epoch, ngx_log_t *log);
 
-/* called with 1 and 0 as the fast lane comes and goes; one listener */
+/* called with 1 and 0 as the fast lane comes and goes; a few listeners */
 typedef void (*ngx_http_chat_store_state_pt)(ngx_uint_t ready);
 void ngx_http_chat_store_on_state(ngx_http_chat_store_state_pt handler);
 
@@ -144,6 +144,9 @@ void ngx_http_chat_store_exit(void);
 
 /* schema, sites and epoch are known, and the fast lane is connected */
 ngx_uint_t ngx_http_chat_store_ready(void);
+
+/* it has been so once: ids of sites and epoch are known */
+ngx_uint_t ngx_http_chat_store_known(void);
 
 /* NGX_HTTP_CHAT_EPOCH_LEN characters; zeros until the first connect */
 u_char *ngx_http_chat_store_epoch(void);
