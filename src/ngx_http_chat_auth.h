@@ -54,6 +54,9 @@ ngx_int_t ngx_http_chat_auth_hash(ngx_http_request_t *r,
 ngx_int_t ngx_http_chat_auth_cookie(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_uint_t kind, ngx_str_t *value);
 
+/* life of a worker: sessions ended elsewhere are forgotten here */
+void ngx_http_chat_auth_init(ngx_cycle_t *cycle);
+
 /* this worker forgets a cached agent session (16 bytes id) at once */
 void ngx_http_chat_auth_forget(ngx_http_chat_id_t *session);
 

@@ -7,6 +7,7 @@
 #include "ngx_http_chat.h"
 #include "ngx_http_chat_auth.h"
 #include "ngx_http_chat_auth_cache.h"
+#include "ngx_http_chat_bus.h"
 
 
 #define NGX_HTTP_CHAT_AUTH_CACHE_BUCKETS  256
@@ -23,6 +24,7 @@ struct ngx_http_chat_auth_entry_s {
 };
 
 
+static void ngx_http_chat_auth_cache_ended(ngx_http_chat_bus_message_t *m);
 static ngx_http_chat_auth_entry_t **ngx_http_chat_auth_cache_place(
     ngx_http_chat_site_t *site, u_char *hash);
 static void ngx_http_chat_auth_cache_remove(ngx_http_chat_auth_entry_t *e);
@@ -161,4 +163,21 @@ ngx_http_chat_auth_cache_remove(ngx_http_chat_auth_entry_t *e)
     ngx_http_chat_auth_entries--;
 
     ngx_free(e);
+}
+
+
+void
+ngx_http_chat_auth_init(ngx_cycle_t *cycle)
+{
+    ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_SESSION,
+                         ngx_http_chat_auth_cache_ended);
+}
+
+
+/* another worker has ended a session */
+
+static void
+ngx_http_chat_auth_cache_ended(ngx_http_chat_bus_message_t *m)
+{
+    ngx_http_chat_auth_forget(&m->id);
 }

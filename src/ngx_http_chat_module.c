@@ -7,7 +7,11 @@
 #include "ngx_http_chat.h"
 #include "ngx_http_chat_assets.h"
 #include "ngx_http_chat_body.h"
+#include "ngx_http_chat_auth.h"
 #include "ngx_http_chat_conf.h"
+#include "ngx_http_chat_drain.h"
+#include "ngx_http_chat_early.h"
+#include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_status.h"
 #include "ngx_http_chat_store.h"
 
@@ -376,9 +380,15 @@ ngx_http_chat_init_process(ngx_cycle_t *cycle)
 
     json_object_seed(0);
 
-    if (ngx_http_chat_store_init(cycle, mcf) != NGX_OK) {
+    if (ngx_http_chat_store_init(cycle, mcf) != NGX_OK
+        || ngx_http_chat_feed_init(cycle, mcf) != NGX_OK
+        || ngx_http_chat_drain_init(cycle, mcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
+
+    ngx_http_chat_early_init(cycle);
+    ngx_http_chat_auth_init(cycle);
 
     ngx_http_chat_running = 1;
 
@@ -393,6 +403,7 @@ ngx_http_chat_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_http_chat_feed_exit();
     ngx_http_chat_store_exit();
 
     ngx_http_chat_running = 0;

@@ -8,6 +8,7 @@
 #include "ngx_http_chat_auth.h"
 #include "ngx_http_chat_base64.h"
 #include "ngx_http_chat_body.h"
+#include "ngx_http_chat_bus.h"
 #include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_store.h"
 #include "ngx_http_chat_verify.h"
@@ -545,9 +546,10 @@ ngx_http_chat_auth_sign_out_done(ngx_http_chat_call_t *call)
 {
     ngx_http_request_t *r = call->data;
 
-    ngx_int_t             rc;
-    ngx_str_t             none;
-    ngx_http_chat_ctx_t  *ctx;
+    ngx_int_t                     rc;
+    ngx_str_t                     none;
+    ngx_http_chat_ctx_t          *ctx;
+    ngx_http_chat_bus_message_t   m;
 
     if (r == NULL) {
         return;
@@ -561,6 +563,13 @@ ngx_http_chat_auth_sign_out_done(ngx_http_chat_call_t *call)
         rc = ngx_http_chat_sign_in_unavailable(r);
 
     } else {
+        m.type = NGX_HTTP_CHAT_BUS_SESSION;
+        m.site = ctx->actor.site->id;
+        m.id = ctx->actor.session;
+        m.n = 0;
+
+        ngx_http_chat_bus_publish(&m);
+
         ngx_str_null(&none);
 
         if (!ctx->bearer
