@@ -259,7 +259,11 @@ test('an agent whose session has ended loses nothing', async () => {
     await write(visitor.page, 'Write a message', `Long ${mark}`);
     await agent.page.getByRole('link', { name: `Long ${mark}` }).click();
 
-    await agent.context.clearCookies();
+    /* It ends between the key and the request. */
+    await agent.page.route(/\/messages$/, async (route) => {
+        await agent.context.clearCookies();
+        await route.continue();
+    }, { times: 1 });
     await write(agent.page, 'Write a reply', `Kept ${mark}`);
     await agent.page.getByText('Your session has ended.').waitFor();
     await accessible(agent.page);
