@@ -145,9 +145,10 @@ test:		module $(UNITS) $(NPM)	## run the tests; T=<file>... only these
 	@t/lib/packages run test
 	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/lib/run $(T)
 
-# a unit test names the sources it is linked with
+# a unit test names the sources and the libraries it is linked with
 
 sources =	$(shell sed -n 's/^ \* Sources: //p' t/unit/$(1).c)
+libraries =	$(shell sed -n 's/^ \* Libraries: //p' t/unit/$(1).c)
 
 .SECONDEXPANSION:
 
@@ -157,7 +158,7 @@ $(UNITS): $(OUT)/unit/%: t/unit/%.c $$(call sources,$$*) $(DEPS) \
 	$(CC) -o $@ -g -O1 -fsanitize=address,undefined $(WARN) -Werror \
 		-Wno-unused-parameter $(addprefix -I,src $(OBJS) \
 		$(addprefix $(DIR)/tree/src/,core event event/modules os/unix)) \
-		$< $(call sources,$*) -lcrypto
+		$< $(call sources,$*) $(call libraries,$*) -lcrypto
 
 asan:				## the tests, with all of nginx under ASan and UBSan
 	@$(if $(NGX_SRC),,t/lib/packages upstream)
