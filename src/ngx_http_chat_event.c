@@ -150,6 +150,9 @@ ngx_http_chat_event_write(u_char *p, ngx_http_chat_event_t *event,
 
     if (e->sender_name.data != NULL) {
         p = ngx_http_chat_event_string(p, ",\"name\":\"", &e->sender_name);
+
+    } else if (e->has_sender_id) {
+        p = ngx_cpymem(p, ",\"name\":null", sizeof(",\"name\":null") - 1);
     }
 
     p = ngx_sprintf(p, "},\"visibility\":\"%s\"",

@@ -111,7 +111,15 @@ ngx_http_chat_migrate_latest(void)
 static void
 ngx_http_chat_migrate_look(ngx_http_chat_pg_t *pg)
 {
-    ngx_http_chat_pg_query(pg, "SELECT to_regclass('chat.schema') IS NOT NULL",
+    /*
+     * not to_regclass(): while this transaction waited for the lock its
+     * catalog cache would still say that there is no schema
+     */
+
+    ngx_http_chat_pg_query(pg, "SELECT EXISTS (SELECT FROM pg_class c "
+                           "JOIN pg_namespace n ON n.oid = c.relnamespace "
+                           "WHERE n.nspname = 'chat' "
+                           "AND c.relname = 'schema')",
                            5000, ngx_http_chat_migrate_looked);
 }
 
