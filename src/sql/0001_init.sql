@@ -44,7 +44,7 @@ CREATE TABLE chat.visitor (
     blocked_at  timestamptz(3),
     erased_at   timestamptz(3),
     created_at  timestamptz(3)  NOT NULL,
-    PRIMARY KEY (site, id)
+    PRIMARY KEY (id, site)
 );
 
 
@@ -59,10 +59,10 @@ CREATE TABLE chat.agent (
     password     text            NOT NULL,
     disabled_at  timestamptz(3),
     created_at   timestamptz(3)  NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (site, id)
+    PRIMARY KEY (id, site)
 );
 
-CREATE UNIQUE INDEX agent_email ON chat.agent (site, lower(email));
+CREATE UNIQUE INDEX agent_email ON chat.agent (lower(email), site);
 
 
 -- expires_at slides with use up to ends_at.
@@ -117,8 +117,8 @@ CREATE TABLE chat.conversation (
     first_reply_at      timestamptz(3),
     erased_at           timestamptz(3),
     created_at          timestamptz(3)  NOT NULL,
-    UNIQUE (site, id),
-    UNIQUE (site, visitor, client_msg_id),
+    UNIQUE (id, site),
+    UNIQUE (visitor, client_msg_id, site),
     FOREIGN KEY (site, visitor) REFERENCES chat.visitor (site, id),
     FOREIGN KEY (site, assignee) REFERENCES chat.agent (site, id)
 ) WITH (fillfactor = 50);
@@ -132,6 +132,9 @@ CREATE INDEX conversation_assignee
 -- The log.  Every writer holds the lock of the conversation's row, which
 -- makes seq dense and the look-up of client_msg_id conclusive.  pub and vis
 -- are running counts: public messages, and the visitor's among them.
+--
+-- There is no foreign key: the lock proves that the conversation is there, at
+-- no cost, and a trigger takes the events away with it.
 
 CREATE TABLE chat.event (
     conversation   uuid            NOT NULL,
@@ -149,12 +152,11 @@ CREATE TABLE chat.event (
     client_msg_id  text            COLLATE "C",
     text           text,
     data           jsonb,
-    PRIMARY KEY (conversation, seq),
-    FOREIGN KEY (site, conversation) REFERENCES chat.conversation (site, id)
+    PRIMARY KEY (conversation, seq)
 );
 
 CREATE UNIQUE INDEX event_client_msg_id
-    ON chat.event (conversation, sender_id, client_msg_id)
+    ON chat.event (sender_id, client_msg_id, conversation)
     WHERE client_msg_id IS NOT NULL;
 CREATE INDEX event_xact ON chat.event (xact, site);
 
@@ -180,7 +182,21 @@ CREATE TABLE chat.read_mark (
     vis           bigint   NOT NULL,
     PRIMARY KEY (conversation, kind, reader),
     FOREIGN KEY (site, conversation) REFERENCES chat.conversation (site, id)
+                                     ON DELETE CASCADE
 ) WITH (fillfactor = 70);
+
+
+CREATE FUNCTION chat.conversation_deleted() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM chat.event e WHERE e.conversation = old.id;
+
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER conversation_deleted AFTER DELETE ON chat.conversation
+    FOR EACH ROW EXECUTE FUNCTION chat.conversation_deleted();
 
 
 -- Forms of time: milliseconds since the epoch, and RFC 3339.
@@ -201,24 +217,92 @@ LANGUAGE sql VOLATILE AS $$
 $$;
 
 
--- Who asks, as one row or none.  Planned inside its callers.
+-- Look-ups by key, planned inside their callers.  Connections keep plans that
+-- were made while the tables were empty and every index looked as good as the
+-- next: OFFSET 0 keeps a look-up a probe of its table, and IS TRUE keeps a
+-- condition from choosing an index that is not meant.
+
+CREATE FUNCTION chat.get_visitor(integer, uuid) RETURNS SETOF chat.visitor
+LANGUAGE sql STABLE AS $$
+    SELECT * FROM chat.visitor WHERE id = $2 AND (site = $1) IS TRUE
+    OFFSET 0
+$$;
+
+CREATE FUNCTION chat.get_agent(integer, uuid) RETURNS SETOF chat.agent
+LANGUAGE sql STABLE AS $$
+    SELECT * FROM chat.agent WHERE id = $2 AND (site = $1) IS TRUE
+    OFFSET 0
+$$;
+
+CREATE FUNCTION chat.get_agent_session(uuid)
+RETURNS SETOF chat.agent_session LANGUAGE sql STABLE AS $$
+    SELECT * FROM chat.agent_session WHERE id = $1 OFFSET 0
+$$;
+
+CREATE FUNCTION chat.get_conversation(uuid) RETURNS SETOF chat.conversation
+LANGUAGE sql STABLE AS $$
+    SELECT * FROM chat.conversation WHERE id = $1 OFFSET 0
+$$;
+
+-- By the place of its row, known since it was locked, or else by id.
+
+CREATE FUNCTION chat.get_conversation_at(tid, uuid)
+RETURNS TABLE (place tid, id uuid, site integer, visitor uuid,
+    last_seq bigint, public_seq bigint, pub bigint, vis bigint,
+    erased_at timestamptz)
+LANGUAGE sql STABLE AS $$
+    SELECT ctid, id, site, visitor, last_seq, public_seq, pub, vis,
+           erased_at
+      FROM chat.conversation
+     WHERE ctid = coalesce($1, (SELECT t.ctid FROM chat.conversation t
+                                 WHERE t.id = $2))
+    OFFSET 0
+$$;
+
+CREATE FUNCTION chat.get_event(uuid, bigint) RETURNS SETOF chat.event
+LANGUAGE sql STABLE AS $$
+    SELECT * FROM chat.event WHERE conversation = $1 AND seq = $2 OFFSET 0
+$$;
+
+CREATE FUNCTION chat.get_event_public(uuid, bigint) RETURNS SETOF chat.event
+LANGUAGE sql STABLE AS $$
+    SELECT * FROM chat.event_public
+     WHERE conversation = $1 AND seq = $2 OFFSET 0
+$$;
+
+-- The event of that conversation, sender and client_msg_id.
+
+CREATE FUNCTION chat.get_event_sent(uuid, uuid, text)
+RETURNS SETOF chat.event LANGUAGE sql STABLE AS $$
+    SELECT * FROM chat.event
+     WHERE sender_id = $2 AND client_msg_id = $3
+       AND (conversation = $1) IS TRUE
+    OFFSET 0
+$$;
+
+CREATE FUNCTION chat.get_read_mark(uuid, text, uuid)
+RETURNS SETOF chat.read_mark LANGUAGE sql STABLE AS $$
+    SELECT * FROM chat.read_mark
+     WHERE conversation = $1 AND kind = $2 AND reader = $3 OFFSET 0
+$$;
+
+
+-- Who asks, as one row or none.
 
 CREATE FUNCTION chat.actor(p_site integer, p_kind text, p_id uuid,
     p_issued bigint, p_session uuid)
 RETURNS TABLE (id uuid, name text) LANGUAGE sql STABLE AS $$
     SELECT p_id, coalesce(v.name, a.name)
-      FROM (SELECT 1) AS one
-      LEFT JOIN chat.visitor v
-             ON p_kind = 'visitor'
-            AND v.site = p_site AND v.id = p_id
-            AND v.valid_from <= p_issued
+      FROM (SELECT CASE p_kind WHEN 'visitor' THEN p_id END AS visitor,
+                   CASE p_kind WHEN 'agent' THEN p_session END AS session) k
+      LEFT JOIN chat.get_visitor(p_site, k.visitor) v
+             ON v.valid_from <= p_issued
             AND v.blocked_at IS NULL AND v.erased_at IS NULL
-      LEFT JOIN chat.agent_session s
-             ON p_kind = 'agent'
-            AND s.id = p_session AND s.site = p_site AND s.agent = p_id
+      LEFT JOIN chat.get_agent_session(k.session) s
+             ON s.site = p_site AND s.agent = p_id
             AND s.revoked_at IS NULL AND s.expires_at > now()
-      LEFT JOIN chat.agent a
-             ON a.site = s.site AND a.id = s.agent AND a.disabled_at IS NULL
+      LEFT JOIN chat.get_agent(s.site, s.agent) a
+             ON a.disabled_at IS NULL
      WHERE v.id IS NOT NULL OR a.id IS NOT NULL
 $$;
 
@@ -313,7 +397,7 @@ BEGIN
 
     INSERT INTO chat.agent (site, email, name, role, password)
     VALUES (v_site, p_email, p_name, p_role, p_password)
-        ON CONFLICT (site, lower(email)) DO NOTHING
+        ON CONFLICT (lower(email), site) DO NOTHING
     RETURNING id INTO v_id;
 
     IF FOUND THEN
@@ -344,12 +428,13 @@ $$;
 CREATE FUNCTION chat.agent_login_1(p_site integer, p_email text)
 RETURNS TABLE (agent uuid, name text, email text, role text, password text)
 LANGUAGE plpgsql STABLE
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET jit = off AS $$
 BEGIN
     RETURN QUERY
     SELECT a.id, a.name, a.email, a.role, a.password
       FROM chat.agent a
-     WHERE a.site = p_site AND lower(a.email) = lower(p_email)
+     WHERE lower(a.email) = lower(p_email) AND (a.site = p_site) IS TRUE
        AND a.disabled_at IS NULL;
 END
 $$;
@@ -371,7 +456,8 @@ CREATE FUNCTION chat.agent_session_create_1(p_site integer, p_agent uuid,
     p_password text, p_session uuid, p_token_hash bytea)
 RETURNS TABLE (outcome text, body text, expires bigint)
 LANGUAGE plpgsql VOLATILE
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET jit = off AS $$
 DECLARE
     v_agent    chat.agent;
     v_now      timestamptz := chat.now_ms();
@@ -379,8 +465,8 @@ DECLARE
 BEGIN
     SELECT * INTO v_agent
       FROM chat.agent a
-     WHERE a.site = p_site AND a.id = p_agent AND a.password = p_password
-       AND a.disabled_at IS NULL
+     WHERE a.id = p_agent AND (a.site = p_site) IS TRUE
+       AND a.password = p_password AND a.disabled_at IS NULL
        FOR SHARE;
 
     IF NOT FOUND THEN
@@ -405,7 +491,8 @@ CREATE FUNCTION chat.agent_session_get_1(p_site integer, p_token_hash bytea)
 RETURNS TABLE (session uuid, agent uuid, name text, email text, role text,
     expires bigint, body text)
 LANGUAGE plpgsql VOLATILE
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET jit = off AS $$
 DECLARE
     v_agent    chat.agent;
     v_session  chat.agent_session;
@@ -414,7 +501,7 @@ DECLARE
 BEGIN
     SELECT * INTO v_session
       FROM chat.agent_session s
-     WHERE s.token_hash = p_token_hash AND s.site = p_site
+     WHERE s.token_hash = p_token_hash AND (s.site = p_site) IS TRUE
        AND s.revoked_at IS NULL AND s.expires_at > v_now;
 
     IF NOT FOUND THEN
@@ -422,9 +509,8 @@ BEGIN
     END IF;
 
     SELECT * INTO v_agent
-      FROM chat.agent a
-     WHERE a.site = p_site AND a.id = v_session.agent
-       AND a.disabled_at IS NULL;
+      FROM chat.get_agent(p_site, v_session.agent) a
+     WHERE a.disabled_at IS NULL;
 
     IF NOT FOUND THEN
         RETURN;
@@ -450,11 +536,13 @@ $$;
 
 CREATE FUNCTION chat.agent_session_end_1(p_site integer, p_session uuid)
 RETURNS TABLE (outcome text) LANGUAGE plpgsql VOLATILE
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET jit = off AS $$
 BEGIN
     UPDATE chat.agent_session s
        SET revoked_at = chat.now_ms()
-     WHERE s.id = p_session AND s.site = p_site AND s.revoked_at IS NULL;
+     WHERE s.id = p_session AND (s.site = p_site) IS TRUE
+       AND s.revoked_at IS NULL;
 
     RETURN QUERY SELECT CASE WHEN FOUND THEN 'ok' ELSE 'not_found' END;
 END

@@ -54,9 +54,8 @@ LANGUAGE sql STABLE AS $$
       FROM (SELECT 1) AS one
       LEFT JOIN chat.actor(p_site, p_kind, p_id, p_issued, p_session) a
              ON true
-      LEFT JOIN chat.conversation c
-             ON c.id = p_conversation AND c.site = p_site
-            AND (p_kind = 'agent' OR c.visitor = p_id)
+      LEFT JOIN chat.get_conversation(p_conversation) c
+             ON c.site = p_site AND (p_kind = 'agent' OR c.visitor = p_id)
 $$;
 
 
@@ -117,16 +116,12 @@ RETURNS TABLE (body json) LANGUAGE sql STABLE AS $$
                'unread', c.pub - c.vis - coalesce(m.pub - m.vis, 0),
                'version', c.version,
                'next', p_epoch || '.' || c.public_seq)
-      FROM chat.conversation c
-      JOIN chat.visitor v ON v.site = c.site AND v.id = c.visitor
-      LEFT JOIN chat.agent a ON a.site = c.site AND a.id = c.assignee
-      LEFT JOIN chat.event_public e
-             ON e.conversation = c.id AND e.seq = c.public_message_seq
-      LEFT JOIN chat.agent b ON b.site = c.site AND b.id = e.sender_id
-      LEFT JOIN chat.read_mark m
-             ON m.conversation = c.id AND m.kind = 'visitor'
-            AND m.reader = c.visitor
-     WHERE c.id = p_conversation
+      FROM chat.get_conversation(p_conversation) c
+      JOIN chat.get_visitor(c.site, c.visitor) v ON true
+      LEFT JOIN chat.get_agent(c.site, c.assignee) a ON true
+      LEFT JOIN chat.get_event_public(c.id, c.public_message_seq) e ON true
+      LEFT JOIN chat.get_agent(c.site, e.sender_id) b ON true
+      LEFT JOIN chat.get_read_mark(c.id, 'visitor', c.visitor) m ON true
 $$;
 
 CREATE FUNCTION chat.summary_agent(p_conversation uuid, p_agent uuid,
@@ -149,16 +144,12 @@ RETURNS TABLE (body json) LANGUAGE sql STABLE AS $$
                'waiting_since', chat.rfc3339(c.waiting_since),
                'version', c.version,
                'next', p_epoch || '.' || c.last_seq)
-      FROM chat.conversation c
-      JOIN chat.visitor v ON v.site = c.site AND v.id = c.visitor
-      LEFT JOIN chat.agent a ON a.site = c.site AND a.id = c.assignee
-      LEFT JOIN chat.event e
-             ON e.conversation = c.id AND e.seq = c.message_seq
-      LEFT JOIN chat.agent b ON b.site = c.site AND b.id = e.sender_id
-      LEFT JOIN chat.read_mark m
-             ON m.conversation = c.id AND m.kind = 'agent'
-            AND m.reader = p_agent
-     WHERE c.id = p_conversation
+      FROM chat.get_conversation(p_conversation) c
+      JOIN chat.get_visitor(c.site, c.visitor) v ON true
+      LEFT JOIN chat.get_agent(c.site, c.assignee) a ON true
+      LEFT JOIN chat.get_event(c.id, c.message_seq) e ON true
+      LEFT JOIN chat.get_agent(c.site, e.sender_id) b ON true
+      LEFT JOIN chat.get_read_mark(c.id, 'agent', p_agent) m ON true
 $$;
 
 
@@ -169,7 +160,7 @@ CREATE FUNCTION chat.conversation_body(p_kind text, p_id uuid,
 RETURNS text LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
-SET join_collapse_limit = 1 AS $$
+SET join_collapse_limit = 1 SET jit = off AS $$
 DECLARE
     v_body  jsonb;
 BEGIN
@@ -184,9 +175,8 @@ BEGIN
     RETURN (SELECT v_body || jsonb_build_object(
                        'read', s.body::jsonb -> 'read',
                        'created_at', chat.rfc3339(c.created_at))
-              FROM chat.conversation c,
-                   chat.state(p_kind, p_conversation, 0) s
-             WHERE c.id = p_conversation);
+              FROM chat.get_conversation(p_conversation) c,
+                   chat.state(p_kind, p_conversation, 0) s);
 END
 $$;
 
@@ -197,7 +187,7 @@ CREATE FUNCTION chat.conversation_get_1(p_site integer, p_kind text,
 RETURNS TABLE (outcome text, body text) LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
-SET join_collapse_limit = 1 AS $$
+SET join_collapse_limit = 1 SET jit = off AS $$
 BEGIN
     RETURN QUERY
     SELECT a.outcome,
@@ -249,7 +239,7 @@ CREATE FUNCTION chat.events_1(p_site integer, p_kind text, p_id uuid,
 RETURNS SETOF chat.event_result LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET join_collapse_limit = 1 AS $$
+SET enable_bitmapscan = off SET join_collapse_limit = 1 SET jit = off AS $$
 DECLARE
     v_lim     integer := least(greatest(p_lim, 1), 200);
     v_since   bigint := p_since;
@@ -309,12 +299,10 @@ BEGIN
             e.sender_id, coalesce(v.name, b.name), e.internal, e.pub, e.text,
             e.data::text, chat.ms(e.created_at)
        FROM cut e
-       LEFT JOIN chat.visitor v
-              ON v.site = e.site AND e.sender_kind = 'visitor'
-             AND v.id = e.sender_id
-       LEFT JOIN chat.agent b
-              ON b.site = e.site AND e.sender_kind = 'agent'
-             AND b.id = e.sender_id
+       LEFT JOIN chat.get_visitor(e.site, CASE e.sender_kind
+                     WHEN 'visitor' THEN e.sender_id END) v ON true
+       LEFT JOIN chat.get_agent(e.site, CASE e.sender_kind
+                     WHEN 'agent' THEN e.sender_id END) b ON true
       ORDER BY e.seq);
 END
 $$;
@@ -390,7 +378,7 @@ CREATE FUNCTION chat.visitor_list(p_site integer, p_visitor uuid,
 RETURNS json LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
-SET join_collapse_limit = 1 AS $$
+SET join_collapse_limit = 1 SET jit = off AS $$
 DECLARE
     v_at    timestamptz := chat.page_time(p_before);
     v_id    uuid := split_part(p_before, '_', 2);
@@ -400,7 +388,7 @@ BEGIN
         SELECT c.id, c.public_at,
                row_number() OVER (ORDER BY c.public_at DESC, c.id DESC) AS n
           FROM chat.conversation c
-         WHERE c.site = p_site AND c.visitor = p_visitor
+         WHERE c.visitor = p_visitor AND (c.site = p_site) IS TRUE
            AND c.erased_at IS NULL
            AND (p_before IS NULL OR (c.public_at, c.id) < (v_at, v_id))
          ORDER BY c.public_at DESC, c.id DESC
@@ -428,7 +416,8 @@ CREATE FUNCTION chat.conversations_visitor_1(p_site integer, p_kind text,
     p_id uuid, p_issued bigint, p_session uuid, p_lim integer, p_before text,
     p_epoch text)
 RETURNS TABLE (outcome text, body text) LANGUAGE plpgsql STABLE
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET jit = off AS $$
 BEGIN
     IF p_kind <> 'visitor'
        OR NOT EXISTS (SELECT 1 FROM chat.actor(p_site, p_kind, p_id,
@@ -458,7 +447,8 @@ CREATE FUNCTION chat.session_start_1(p_site integer, p_visitor uuid,
     p_issued bigint, p_fresh uuid, p_locale text, p_page text, p_epoch text)
 RETURNS TABLE (outcome text, visitor uuid, issued bigint, body text)
 LANGUAGE plpgsql VOLATILE
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET jit = off AS $$
 DECLARE
     v_now      timestamptz := chat.now_ms();
     v_outcome  text := 'ok';
@@ -466,15 +456,15 @@ DECLARE
     v          chat.visitor;
 BEGIN
     SELECT * INTO v
-      FROM chat.visitor t
-     WHERE t.site = p_site AND t.id = p_visitor AND t.valid_from <= p_issued
+      FROM chat.get_visitor(p_site, p_visitor) t
+     WHERE t.valid_from <= p_issued
        AND t.blocked_at IS NULL AND t.erased_at IS NULL;
 
     IF FOUND THEN
         UPDATE chat.visitor t
            SET locale = coalesce(p_locale, t.locale),
                page = coalesce(p_page, t.page)
-         WHERE t.site = p_site AND t.id = p_visitor
+         WHERE t.id = p_visitor AND (t.site = p_site) IS TRUE
            AND (p_locale <> coalesce(v.locale, '')
                 OR p_page <> coalesce(v.page, ''));
 
@@ -546,7 +536,7 @@ BEGIN
     IF p_q IS NOT NULL THEN
         v_query := v_query
             || ' WHERE EXISTS (SELECT 1 FROM chat.visitor v'
-               ' WHERE v.site = $1 AND v.id = c.visitor AND v.name ILIKE $7)'
+               ' WHERE v.id = c.visitor AND v.site = $1 AND v.name ILIKE $7)'
                ' OR EXISTS (SELECT 1 FROM chat.event e'
                ' WHERE e.conversation = c.id AND e.seq = c.message_seq'
                ' AND left(e.text, 200) ILIKE $7)';
@@ -585,7 +575,7 @@ CREATE FUNCTION chat.summaries_agent(p_ids uuid[], p_agent uuid,
 RETURNS json LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
-SET join_collapse_limit = 1 AS $$
+SET join_collapse_limit = 1 SET jit = off AS $$
 BEGIN
     RETURN (SELECT coalesce(json_agg(s.body ORDER BY i.n), '[]')
               FROM unnest(p_ids) WITH ORDINALITY i (id, n),
@@ -601,7 +591,8 @@ CREATE FUNCTION chat.conversations_agent_1(p_site integer, p_kind text,
     p_assignee text, p_team text, p_label text, p_q text, p_lim integer,
     p_before text, p_epoch text)
 RETURNS TABLE (outcome text, body text) LANGUAGE plpgsql STABLE
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET jit = off AS $$
 DECLARE
     v_lim   integer := least(greatest(p_lim, 1), 200);
     v_ids   uuid[] := '{}';
@@ -636,8 +627,7 @@ BEGIN
         v_ids := v_ids[1:v_lim];
 
         SELECT chat.ms(c.active_at) || '_' || c.id INTO v_page
-          FROM chat.conversation c
-         WHERE c.id = v_ids[v_lim];
+          FROM chat.get_conversation(v_ids[v_lim]) c;
     END IF;
 
     RETURN QUERY
@@ -660,7 +650,7 @@ CREATE FUNCTION chat.inbox_1(p_site integer, p_kind text, p_id uuid,
 RETURNS TABLE (outcome text, body text) LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET join_collapse_limit = 1 AS $$
+SET enable_bitmapscan = off SET join_collapse_limit = 1 SET jit = off AS $$
 DECLARE
     v_lim       integer := least(greatest(p_lim, 1), 200);
     v_since     pg_snapshot;
@@ -717,8 +707,7 @@ BEGIN
                        ORDER BY c.active_at DESC, c.id DESC)
               INTO v_list
               FROM unnest(v_ids) i (id)
-              JOIN chat.conversation c
-                ON c.id = i.id AND c.erased_at IS NULL,
+              JOIN chat.get_conversation(i.id) c ON c.erased_at IS NULL,
                    LATERAL chat.summary_agent(c.id, p_id, p_epoch) s;
 
             RETURN QUERY
@@ -764,7 +753,7 @@ RETURNS TABLE (next text, site integer, conversation uuid, head bigint)
 LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET join_collapse_limit = 1 AS $$
+SET enable_bitmapscan = off SET join_collapse_limit = 1 SET jit = off AS $$
 DECLARE
     v_since  pg_snapshot := p_since;
     v_ids    uuid[];
@@ -791,7 +780,7 @@ BEGIN
     UNION ALL
     SELECT NULL, c.site, c.id, c.last_seq
       FROM unnest(v_ids) i (id)
-      JOIN chat.conversation c ON c.id = i.id;
+      JOIN chat.get_conversation(i.id) c ON true;
 END
 $$;
 

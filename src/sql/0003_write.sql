@@ -14,7 +14,7 @@ CREATE FUNCTION chat.conversation_create_1(p_site integer, p_kind text,
 RETURNS SETOF chat.event_result LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET join_collapse_limit = 1 AS $$
+SET enable_bitmapscan = off SET join_collapse_limit = 1 SET jit = off AS $$
 DECLARE
     v_now      timestamptz := chat.now_ms();
     v_outcome  text := 'created';
@@ -39,7 +39,7 @@ BEGIN
         VALUES (p_conversation, p_site, p_id, p_client_msg_id,
             1, 1, 1, 1, 1, 1,
             chat.ms(v_now) / 60000, v_now, v_now, v_now, v_now)
-            ON CONFLICT (site, visitor, client_msg_id) DO NOTHING
+            ON CONFLICT (visitor, client_msg_id, site) DO NOTHING
         RETURNING * INTO c;
 
         IF FOUND THEN
@@ -53,8 +53,8 @@ BEGIN
         ELSE
             SELECT * INTO c
               FROM chat.conversation t
-             WHERE t.site = p_site AND t.visitor = p_id
-               AND t.client_msg_id = p_client_msg_id;
+             WHERE t.visitor = p_id AND t.client_msg_id = p_client_msg_id
+               AND (t.site = p_site) IS TRUE;
 
             v_outcome := CASE WHEN c.erased_at IS NULL THEN 'duplicate'
                               ELSE 'gone' END;
@@ -115,7 +115,7 @@ CREATE TYPE chat.append_result AS (
 CREATE FUNCTION chat.await_lock(p_conversation uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET lock_timeout = '500ms' SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off AS $$
+SET enable_seqscan = off SET jit = off AS $$
 BEGIN
     PERFORM 1 FROM chat.conversation c WHERE c.id = p_conversation
         FOR NO KEY UPDATE;
@@ -139,26 +139,22 @@ CREATE FUNCTION chat.reopen(p_site integer[], p_kind text[], p_id uuid[],
 RETURNS SETOF chat.append_result LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET join_collapse_limit = 1 AS $$
+SET enable_bitmapscan = off SET join_collapse_limit = 1 SET jit = off AS $$
 BEGIN
     RETURN QUERY
     WITH written AS MATERIALIZED (
         SELECT DISTINCT c.id
           FROM generate_series(1, cardinality(p_conversation)) i (idx)
-          JOIN chat.visitor v
-            ON v.site = p_site[i.idx] AND v.id = p_id[i.idx]
-           AND v.valid_from <= p_issued[i.idx]
+          JOIN chat.get_visitor(p_site[i.idx], p_id[i.idx]) v
+            ON v.valid_from <= p_issued[i.idx]
            AND v.blocked_at IS NULL AND v.erased_at IS NULL
-          JOIN chat.conversation c
-            ON c.id = p_conversation[i.idx] AND c.site = v.site
-           AND c.visitor = v.id AND c.erased_at IS NULL
+          JOIN chat.get_conversation(p_conversation[i.idx]) c
+            ON c.site = v.site AND c.visitor = v.id AND c.erased_at IS NULL
          WHERE p_kind[i.idx] = 'visitor' AND NOT p_internal[i.idx]
            AND c.id = ANY (p_asleep) AND i.idx <> ALL (p_skip)
            AND NOT EXISTS (
-                   SELECT 1
-                     FROM chat.event e
-                    WHERE e.conversation = c.id AND e.sender_id = v.id
-                      AND e.client_msg_id = p_client_msg_id[i.idx])
+                   SELECT 1 FROM chat.get_event_sent(c.id, v.id,
+                                     p_client_msg_id[i.idx]))
     ),
     opened AS (
         UPDATE chat.conversation c
@@ -228,14 +224,14 @@ CREATE FUNCTION chat.append_1(p_site integer[], p_kind text[], p_id uuid[],
 RETURNS SETOF chat.append_result LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET join_collapse_limit = 1 AS $$
+SET enable_bitmapscan = off SET join_collapse_limit = 1 SET jit = off AS $$
 DECLARE
     v_rows    integer := cardinality(p_conversation);
     v_now     timestamptz;
     v_ms      bigint;
-    v_locked  uuid[];
+    v_places  tid[];
+    v_missed  uuid[];
     v_asleep  uuid[];
-    v_all     boolean;
     v_unique  boolean;
     v_held    integer[] := '{}';
     v_again   integer[] := '{}';
@@ -245,45 +241,37 @@ BEGIN
         PERFORM chat.await_lock(p_conversation[1]);
     END IF;
 
-    SELECT coalesce(array_agg(l.id), '{}'),
-           array_agg(l.id) FILTER (WHERE l.status IN ('resolved', 'snoozed'))
-      INTO v_locked, v_asleep
-      FROM (SELECT c.id, c.status
-              FROM chat.conversation c
-             WHERE c.id = ANY (p_conversation)
-               FOR NO KEY UPDATE SKIP LOCKED) l;
+    SELECT array_agg(l.ctid),
+           coalesce(array_agg(i.id) FILTER (WHERE l.ctid IS NULL), '{}'),
+           array_agg(i.id) FILTER (WHERE l.status IN ('resolved',
+                                                      'snoozed')),
+           count(DISTINCT l.ctid) = count(l.ctid)
+      INTO v_places, v_missed, v_asleep, v_unique
+      FROM unnest(p_conversation) i (id)
+      LEFT JOIN LATERAL (SELECT c.ctid, c.status
+                           FROM chat.conversation c
+                          WHERE c.id = i.id
+                            FOR NO KEY UPDATE SKIP LOCKED) l ON true;
 
     v_now := chat.now_ms();
     v_ms := chat.ms(v_now);
 
-    IF v_rows = 1 THEN
-        v_all := cardinality(v_locked) = 1;
+    IF v_rows > 1 AND 0 <= ANY (p_expected) THEN
+        v_held := chat.undecided(p_kind, p_id, p_conversation, p_expected);
+    END IF;
 
-    ELSE
-        SELECT count(DISTINCT i.conversation) = cardinality(v_locked),
-               count(DISTINCT i.client_msg_id) = v_rows
-          INTO v_all, v_unique
-          FROM unnest(p_conversation, p_client_msg_id)
-               i (conversation, client_msg_id);
-
-        IF 0 <= ANY (p_expected) THEN
-            v_held := chat.undecided(p_kind, p_id, p_conversation,
-                                     p_expected);
-        END IF;
-
-        IF NOT v_unique THEN
-            SELECT coalesce(array_agg(i.idx ORDER BY i.idx), '{}')
-              INTO v_again
-              FROM (SELECT u.idx::integer, u.conversation,
-                           row_number() OVER (PARTITION BY u.conversation,
-                                              u.id, u.client_msg_id
-                                              ORDER BY u.idx) AS n
-                      FROM unnest(p_id, p_conversation, p_client_msg_id)
-                           WITH ORDINALITY
-                           u (id, conversation, client_msg_id, idx)) i
-             WHERE i.n > 1 AND i.conversation = ANY (v_locked)
-               AND i.idx <> ALL (v_held);
-        END IF;
+    IF NOT v_unique THEN
+        SELECT coalesce(array_agg(i.idx ORDER BY i.idx), '{}')
+          INTO v_again
+          FROM (SELECT u.idx::integer, u.conversation,
+                       row_number() OVER (PARTITION BY u.conversation, u.id,
+                                                       u.client_msg_id
+                                          ORDER BY u.idx) AS n
+                  FROM unnest(p_id, p_conversation, p_client_msg_id)
+                       WITH ORDINALITY
+                       u (id, conversation, client_msg_id, idx)) i
+         WHERE i.n > 1 AND i.conversation <> ALL (v_missed)
+           AND i.idx <> ALL (v_held);
     END IF;
 
     IF v_asleep IS NOT NULL THEN
@@ -291,16 +279,16 @@ BEGIN
         SELECT * FROM chat.reopen(p_site, p_kind, p_id, p_issued,
             p_conversation, p_client_msg_id, p_internal, v_asleep, v_held,
             v_now);
+
+        v_places := NULL;
     END IF;
 
     RETURN QUERY
     WITH checked AS (
-        SELECT i.idx, k.kind, k.id, k.conversation, k.client_msg_id,
-               k.internal, coalesce(v.name, a.name) AS name,
-               c.site, c.last_seq, c.public_seq, c.pub, c.vis,
-               d.seq AS d_seq, d.id AS d_id, d.internal AS d_internal,
-               d.pub AS d_pub, d.text AS d_text, d.data AS d_data,
-               d.created_at AS d_created_at,
+        SELECT i.idx, k.kind, k.conversation, k.internal,
+               coalesce(v.name, a.name) AS name,
+               c.place, c.site, c.last_seq, c.public_seq, c.pub, c.vis,
+               d.seq AS first_seq,
                CASE
                WHEN v.id IS NULL AND a.id IS NULL
                THEN 'unauthenticated'
@@ -312,8 +300,7 @@ BEGIN
                THEN 'forbidden'
                WHEN d.seq IS NOT NULL
                THEN 'duplicate'
-               WHEN NOT (v_all OR c.id = ANY (v_locked))
-                    OR i.idx = ANY (v_held)
+               WHEN c.id = ANY (v_missed) OR i.idx = ANY (v_held)
                THEN 'busy'
                WHEN p_expected[i.idx] >= 0 AND k.kind = 'agent'
                     AND EXISTS (SELECT 1
@@ -328,111 +315,107 @@ BEGIN
           FROM generate_series(1, v_rows) i (idx)
          CROSS JOIN LATERAL (
                SELECT p_kind[i.idx] AS kind, p_id[i.idx] AS id,
+                      p_site[i.idx] AS site,
                       p_conversation[i.idx] AS conversation,
-                      p_client_msg_id[i.idx] AS client_msg_id,
                       p_internal[i.idx] AS internal) k
-          LEFT JOIN chat.visitor v
-                 ON v.site = p_site[i.idx]
-                AND v.id = CASE WHEN k.kind = 'visitor' THEN k.id END
-                AND v.valid_from <= p_issued[i.idx]
+          LEFT JOIN chat.get_visitor(k.site, CASE k.kind
+                        WHEN 'visitor' THEN k.id END) v
+                 ON v.valid_from <= p_issued[i.idx]
                 AND v.blocked_at IS NULL AND v.erased_at IS NULL
-          LEFT JOIN chat.agent_session s
-                 ON s.id = CASE WHEN k.kind = 'agent'
-                                THEN p_session[i.idx] END
-                AND s.site = p_site[i.idx] AND s.agent = k.id
+          LEFT JOIN chat.get_agent_session(CASE k.kind
+                        WHEN 'agent' THEN p_session[i.idx] END) s
+                 ON s.site = k.site AND s.agent = k.id
                 AND s.revoked_at IS NULL AND s.expires_at > v_now
-          LEFT JOIN chat.agent a
-                 ON a.site = s.site AND a.id = s.agent
-                AND a.disabled_at IS NULL
-          LEFT JOIN chat.conversation c
-                 ON c.id = k.conversation AND c.site = p_site[i.idx]
-                AND (k.kind = 'agent' OR c.visitor = k.id)
-          LEFT JOIN chat.event d
-                 ON d.conversation = c.id AND d.sender_id = k.id
-                AND d.client_msg_id = k.client_msg_id
+          LEFT JOIN chat.get_agent(s.site, s.agent) a
+                 ON a.disabled_at IS NULL
+          LEFT JOIN chat.get_conversation_at(v_places[i.idx],
+                                             k.conversation) c
+                 ON c.site = k.site
+                AND (c.visitor = v.id OR a.id IS NOT NULL)
+          LEFT JOIN chat.get_event_sent(c.id, k.id,
+                                        p_client_msg_id[i.idx]) d
+                 ON true
          WHERE i.idx <> ALL (v_again)
     ),
-    numbered AS (
-        SELECT c.*, c.outcome = 'created' AS new,
-               c.last_seq + row_number() OVER w AS seq
-          FROM checked c
-        WINDOW w AS (PARTITION BY c.conversation, c.outcome = 'created'
-                     ORDER BY c.idx)
+    sorted AS (
+        SELECT c.*, c.outcome = 'created' AS new FROM checked c
     ),
     decided AS MATERIALIZED (
         SELECT n.*,
+               n.last_seq + row_number() OVER w AS seq,
                n.pub + count(*) FILTER (WHERE NOT n.internal) OVER w
                    AS new_pub,
                n.vis + count(*) FILTER (WHERE n.kind = 'visitor') OVER w
                    AS new_vis,
-               max(n.seq) FILTER (WHERE NOT n.internal) OVER w
-                   AS last_public,
-               max(n.seq) FILTER (WHERE n.kind = 'visitor') OVER w
-                   AS last_visitor,
-               max(n.seq) FILTER (WHERE n.kind = 'agent' AND NOT n.internal)
-                   OVER w AS last_reply,
+               max(n.idx) FILTER (WHERE NOT n.internal) OVER w
+                   AS public_idx,
                lead(n.idx) OVER w IS NULL AS last
-          FROM numbered n
-        WINDOW w AS (PARTITION BY n.conversation, n.outcome = 'created'
-                     ORDER BY n.idx ROWS UNBOUNDED PRECEDING)
+          FROM sorted n
+        WINDOW w AS (PARTITION BY n.conversation, n.new ORDER BY n.idx
+                     ROWS UNBOUNDED PRECEDING)
+    ),
+    created AS NOT MATERIALIZED (
+        SELECT n.*,
+               CASE n.public_idx
+               WHEN n.idx THEN n.seq
+               ELSE (SELECT p.seq FROM decided p WHERE p.idx = n.public_idx)
+               END AS new_public,
+               (n.new_pub - n.pub) - (n.new_vis - n.vis) AS replies
+          FROM decided n
+         WHERE n.new
     ),
     stored AS (
         INSERT INTO chat.event (site, conversation, seq, id, type, internal,
             sender_kind, sender_id, client_msg_id, pub, vis, text, data,
             created_at)
         SELECT n.site, n.conversation, n.seq, p_event[n.idx], 'message',
-               n.internal, n.kind, n.id, n.client_msg_id, n.new_pub,
-               n.new_vis, p_text[n.idx], p_data[n.idx]::jsonb, v_now
+               n.internal, n.kind, p_id[n.idx], p_client_msg_id[n.idx],
+               n.new_pub, n.new_vis, p_text[n.idx], p_data[n.idx]::jsonb,
+               v_now
           FROM decided n
          WHERE n.new
     ),
     moved AS (
         UPDATE chat.conversation c
            SET last_seq = n.seq,
-               public_seq = coalesce(n.last_public, c.public_seq),
+               public_seq = coalesce(n.new_public, c.public_seq),
                message_seq = n.seq,
-               public_message_seq = coalesce(n.last_public,
+               public_message_seq = coalesce(n.new_public,
                                              c.public_message_seq),
                pub = n.new_pub,
                vis = n.new_vis,
                notes = c.notes + (n.seq - c.last_seq) - (n.new_pub - c.pub),
                active_minute = v_ms / 60000,
                active_at = v_now,
-               public_at = CASE WHEN n.last_public IS NULL THEN c.public_at
+               public_at = CASE WHEN n.public_idx IS NULL THEN c.public_at
                                 ELSE v_now END,
-               waiting_since = CASE
-                   WHEN n.last_visitor > coalesce(n.last_reply, 0)
-                   THEN CASE WHEN n.last_reply IS NULL
+               waiting_since = CASE p_kind[n.public_idx]
+                   WHEN 'visitor'
+                   THEN CASE WHEN n.replies = 0
                              THEN coalesce(c.waiting_since, v_now)
                              ELSE v_now END
-                   WHEN n.last_reply IS NULL
-                   THEN c.waiting_since END,
-               first_reply_at = CASE
-                   WHEN n.last_reply IS NULL
-                   THEN c.first_reply_at
+                   WHEN 'agent' THEN NULL
+                   ELSE c.waiting_since END,
+               first_reply_at = CASE n.replies
+                   WHEN 0 THEN c.first_reply_at
                    ELSE coalesce(c.first_reply_at, v_now) END
-          FROM decided n
-         WHERE n.new AND n.last AND c.id = n.conversation
+          FROM created n
+         WHERE n.last AND c.ctid = n.place
     )
     SELECT n.idx, n.outcome, n.conversation, n.seq,
-           coalesce(n.last_public, n.public_seq), n.seq, 'message',
-           p_event[n.idx], n.client_msg_id, n.kind, n.id, n.name, n.internal,
-           n.new_pub, p_text[n.idx], p_data[n.idx], v_ms
-      FROM decided n
-     WHERE n.new
+           coalesce(n.new_public, n.public_seq), n.seq, 'message',
+           p_event[n.idx], p_client_msg_id[n.idx], n.kind, p_id[n.idx],
+           n.name, n.internal, n.new_pub, p_text[n.idx], p_data[n.idx], v_ms
+      FROM created n
     UNION ALL
-    SELECT n.idx, n.outcome, n.conversation,
-           h.last_seq, h.public_seq, n.d_seq,
-           d.type, n.d_id, d.client_msg_id, d.kind, d.id, d.name,
-           n.d_internal, n.d_pub, n.d_text, n.d_data::text,
-           chat.ms(n.d_created_at)
+    SELECT n.idx, n.outcome, n.conversation, n.last_seq, n.public_seq,
+           d.seq, d.type, d.id, d.client_msg_id, d.sender_kind, d.sender_id,
+           CASE WHEN d.seq IS NOT NULL THEN n.name END,
+           d.internal, d.pub, d.text, d.data::text, chat.ms(d.created_at)
       FROM decided n
-      LEFT JOIN LATERAL (SELECT n.last_seq, n.public_seq
-                          WHERE n.outcome NOT IN ('unauthenticated',
-                                                  'not_found')) h ON true
-      LEFT JOIN LATERAL (SELECT 'message' AS type, n.client_msg_id, n.kind,
-                                n.id, n.name
-                          WHERE n.outcome = 'duplicate') d ON true
+      LEFT JOIN chat.get_event(CASE n.outcome WHEN 'duplicate'
+                                              THEN n.conversation END,
+                               n.first_seq) d ON true
      WHERE NOT n.new;
 
     FOREACH v_idx IN ARRAY v_again LOOP
@@ -460,7 +443,7 @@ RETURNS TABLE (outcome text, seq bigint, changed boolean)
 LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET join_collapse_limit = 1 AS $$
+SET enable_bitmapscan = off SET join_collapse_limit = 1 SET jit = off AS $$
 DECLARE
     v_changed  boolean;
     v_seq      bigint;
@@ -495,9 +478,7 @@ BEGIN
 
     IF NOT v_changed THEN
         SELECT m.seq INTO v_seq
-          FROM chat.read_mark m
-         WHERE m.conversation = p_conversation AND m.kind = p_kind
-           AND m.reader = p_id;
+          FROM chat.get_read_mark(p_conversation, p_kind, p_id) m;
     END IF;
 
     RETURN QUERY SELECT 'ok', coalesce(v_seq, 0::bigint), v_changed;
@@ -515,7 +496,7 @@ CREATE FUNCTION chat.change_1(p_site integer, p_kind text, p_id uuid,
 RETURNS SETOF chat.event_result LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET join_collapse_limit = 1 AS $$
+SET enable_bitmapscan = off SET join_collapse_limit = 1 SET jit = off AS $$
 DECLARE
     v_outcome   text;
     v_first     bigint;
@@ -546,7 +527,7 @@ BEGIN
         IF p_set_assignee AND p_assignee IS NOT NULL THEN
             SELECT b.name INTO v_assignee
               FROM chat.agent b
-             WHERE b.site = p_site AND b.id = p_assignee
+             WHERE b.id = p_assignee AND (b.site = p_site) IS TRUE
                AND b.disabled_at IS NULL
                FOR SHARE;
 
@@ -555,7 +536,7 @@ BEGIN
             END IF;
         END IF;
 
-        SELECT * INTO c FROM chat.conversation t WHERE t.id = p_conversation;
+        SELECT * INTO c FROM chat.get_conversation(p_conversation);
 
         IF c.erased_at IS NOT NULL THEN
             v_outcome := 'gone';
