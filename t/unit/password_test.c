@@ -1,0 +1,133 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+/*
+ * Sources: src/ngx_http_chat_password.c src/ngx_http_chat_base64.c
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "ngx_http_chat_password.h"
+#include "unit.h"
+
+
+#define SALT   "AAECAwQFBgcICQoLDA0ODw"
+#define HASH   "nfkj3u1fRTHCea+fVr03sWV770kp5wLOLoEakziKhqE"
+
+/* made with another implementation of scrypt */
+#define HORSE  "$scrypt$ln=10,r=8,p=1$" SALT "$" HASH
+#define USUAL  "$scrypt$ln=15,r=8,p=3$" SALT                                 \
+               "$KjxnDNQ+qIGpMrc63JTYYWNvK4pWjj72PrZmGsCRq5E"
+#define WIDE   "$scrypt$ln=10,r=1,p=16$" SALT                                \
+               "$BQj0+qsr58z+xUAu6rQ2IHmsdqaQqyE5FhxVtjP6QH4"
+
+
+static void is(const char *name, const char *stored, const char *text,
+    ngx_int_t expected);
+static void bad(const char *name, const char *stored);
+static void written(void);
+
+
+int
+main(void)
+{
+    is("the password", HORSE, "correct horse", NGX_OK);
+    is("another one", HORSE, "correct horsf", NGX_DECLINED);
+    is("cut short", HORSE, "correct hors", NGX_DECLINED);
+    is("empty", HORSE, "", NGX_DECLINED);
+    is("an empty one", WIDE, "", NGX_OK);
+    is("of the usual cost, in Hebrew", USUAL,
+       "\xd7\xa1\xd7\x99\xd7\xa1\xd7\x9e\xd7\x94", NGX_OK);
+
+    bad("empty", "");
+    bad("plain text", "correct horse");
+    bad("bcrypt", "$2b$10$abcdefghijklmnopqrstuv");
+    bad("cut in the parameters", "$scrypt$ln=10,r=8,p");
+    bad("no salt", "$scrypt$ln=10,r=8,p=1$");
+    bad("no hash", "$scrypt$ln=10,r=8,p=1$" SALT "$");
+    bad("no dollar between", "$scrypt$ln=10,r=8,p=1$" SALT "." HASH);
+    bad("something after it", HORSE "$");
+    bad("padded", HORSE "=");
+    bad("another alphabet", "$scrypt$ln=10,r=8,p=1$" SALT
+        "$nfkj3u1fRTHCea-fVr03sWV770kp5wLOLoEakziKhqE");
+    bad("short salt", "$scrypt$ln=10,r=8,p=1$AAECAwQFBgcICQoLDA0O$" HASH);
+    bad("ln 0", "$scrypt$ln=0,r=8,p=1$" SALT "$" HASH);
+    bad("ln 18", "$scrypt$ln=18,r=8,p=1$" SALT "$" HASH);
+    bad("r 0", "$scrypt$ln=10,r=0,p=1$" SALT "$" HASH);
+    bad("r 17", "$scrypt$ln=10,r=17,p=1$" SALT "$" HASH);
+    bad("p 17", "$scrypt$ln=10,r=8,p=17$" SALT "$" HASH);
+    bad("three digits", "$scrypt$ln=100,r=8,p=1$" SALT "$" HASH);
+    bad("leading zero", "$scrypt$ln=010,r=8,p=1$" SALT "$" HASH);
+    bad("sign", "$scrypt$ln=-1,r=8,p=1$" SALT "$" HASH);
+    bad("256 MiB", "$scrypt$ln=17,r=16,p=1$" SALT "$" HASH);
+    bad("too much work", "$scrypt$ln=17,r=8,p=13$" SALT "$" HASH);
+
+    written();
+
+    return done();
+}
+
+
+static void
+is(const char *name, const char *stored, const char *text,
+    ngx_int_t expected)
+{
+    ngx_http_chat_password_t  pw;
+
+    ok(ngx_http_chat_password_parse(&pw, (u_char *) stored, strlen(stored))
+       == NGX_OK
+       && ngx_http_chat_password_verify(&pw, (u_char *) text, strlen(text))
+          == expected, name);
+}
+
+
+static void
+bad(const char *name, const char *stored)
+{
+    size_t                     len;
+    u_char                    *p;
+    ngx_http_chat_password_t   pw;
+
+    len = strlen(stored);
+    p = malloc(len + (len == 0));
+
+    if (p == NULL) {
+        ok(0, name);
+        return;
+    }
+
+    memcpy(p, stored, len);
+    ok(ngx_http_chat_password_parse(&pw, p, len) == NGX_ERROR, name);
+    free(p);
+}
+
+
+static void
+written(void)
+{
+    u_char                    text[NGX_HTTP_CHAT_PASSWORD_LEN], *end;
+    ngx_http_chat_password_t  pw;
+
+    (void) ngx_http_chat_password_parse(&pw, (u_char *) USUAL, strlen(USUAL));
+
+    end = ngx_http_chat_password_write(text, &pw);
+    ok((size_t) (end - text) == strlen(USUAL)
+       && memcmp(text, USUAL, strlen(USUAL)) == 0, "written");
+
+    pw.ln = 17;
+    pw.r = 16;
+    pw.p = 16;
+
+    end = ngx_http_chat_password_write(text, &pw);
+    ok(end == text + NGX_HTTP_CHAT_PASSWORD_LEN, "longest text");
+
+    ngx_http_chat_password_dummy(&pw);
+    ok(pw.ln == 15 && pw.r == 8 && pw.p == 3
+       && ngx_http_chat_password_verify(&pw, (u_char *) "", 0)
+          == NGX_DECLINED, "the dummy is nobody's, at the same cost");
+}
