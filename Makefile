@@ -78,7 +78,9 @@ EXPORTED :=	$(NAME)|ngx_modules|ngx_module_names|ngx_module_order
 # nginx itself copies nothing from a null pointer now and then
 ASAN :=		-fsanitize=address,undefined -fno-sanitize=nonnull-attribute
 ASAN_CFLAGS =	-g -O1 -fno-omit-frame-pointer -DNGX_DEBUG_PALLOC=1
-ASAN_OPTIONS =	detect_leaks=1:abort_on_error=1:disable_coredump=1
+# each dynamic module has the names that nginx has for its own modules
+ASAN_OPTIONS =	detect_leaks=1:abort_on_error=1:disable_coredump=1$(strip \
+		):detect_odr_violation=0
 UBSAN_OPTIONS =	print_stacktrace=1
 
 UNITS :=	$(patsubst t/unit/%.c,$(OUT)/unit/%,$(wildcard t/unit/*_test.c))
