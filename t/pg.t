@@ -16,6 +16,11 @@ use ChatTest::Client;
 use ChatTest::Nginx;
 use ChatTest::Postgres;
 
+my $top = abs_path(dirname(__FILE__) . '/..');
+my $unit = "$top/t/unit/pg_engine";
+
+$ENV{LSAN_OPTIONS} //= "suppressions=$unit/leaks.supp:print_suppressions=0";
+
 my $module = module();
 my $postgres = ChatTest::Postgres->new('postgres', 'fsync=off');
 my $conninfo = $postgres->start;
@@ -477,14 +482,11 @@ done_testing;
 # The module, built for the nginx that is tested.
 
 sub module {
-    my $top = dirname(abs_path(dirname(__FILE__)) . '/x') . '/..';
-    $top = abs_path($top);
-
     my $build = $ENV{CHAT_BUILD} // "$top/build";
     my $nginx = $ENV{TEST_NGINX_BINARY} // 'nginx';
     my $dir = $nginx =~ m{^(.*)/objs/nginx$} ? $1 : "$build/debian";
     my $out = build_dir() . '/ngx_http_pgtest_module.so';
-    my $log = qx(make -s -C $dir/tree -f $top/t/unit/pg_engine/module.mk \\
+    my $log = qx(make -s -C $dir/tree -f $unit/module.mk \\
                  OBJS=$dir/objs TOP=$top OUT=$out $out 2>&1);
 
     die "the module was not built: $log\n" if $?;
