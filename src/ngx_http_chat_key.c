@@ -31,6 +31,9 @@
 #define NGX_HTTP_CHAT_TOKEN_HMAC     37
 #define NGX_HTTP_CHAT_TOKEN_BYTES    69
 
+/* ms that a clock may be ahead */
+#define NGX_HTTP_CHAT_TOKEN_SKEW     3600000
+
 #define NGX_HTTP_CHAT_TOKEN_PURPOSE  "chat visitor"
 
 
@@ -257,13 +260,11 @@ ngx_http_chat_token_verify(ngx_http_chat_keys_t *keys, u_char *p, size_t len,
 
     /* PostgreSQL's clock issued it and may be ahead of this one */
 
-    if (*issued < 0 || (now > *issued
-                        && now - *issued >= NGX_HTTP_CHAT_TOKEN_LIFE))
-    {
-        return NGX_ABORT;
+    if (*issued < 0 || *issued - NGX_HTTP_CHAT_TOKEN_SKEW > now) {
+        return NGX_DECLINED;
     }
 
-    return NGX_OK;
+    return now - *issued < NGX_HTTP_CHAT_TOKEN_LIFE ? NGX_OK : NGX_ABORT;
 }
 
 

@@ -55,8 +55,9 @@ u_char *ngx_http_chat_token_sign(ngx_http_chat_keys_t *keys, u_char *p,
 
 /*
  * Verifies the signature before any field is used, in constant time, then
- * site (8 bytes) and age at now (ms).  NGX_OK, NGX_DECLINED when it is no
- * good, NGX_ABORT when it is genuine but expired.
+ * site (8 bytes) and age at now (ms since the epoch).  NGX_OK, NGX_DECLINED
+ * when it is no good or from more than an hour ahead, NGX_ABORT when it is
+ * genuine but expired.
  */
 ngx_int_t ngx_http_chat_token_verify(ngx_http_chat_keys_t *keys, u_char *p,
     size_t len, u_char *site, int64_t now, ngx_http_chat_id_t *visitor,

@@ -198,12 +198,18 @@ tokens(void)
     ok(verify(&keys, TOKEN, SITE, ISSUED + 2592000000) == NGX_ABORT,
        "30 days old");
     ok(verify(&keys, TOKEN, SITE, INT64_MAX) == NGX_ABORT, "very old");
-    ok(verify(&keys, TOKEN, SITE, ISSUED - 60000) == NGX_OK,
-       "issued by a clock that is ahead");
+    ok(verify(&keys, TOKEN, SITE, ISSUED - 3600000) == NGX_OK,
+       "issued by a clock that is an hour ahead");
+    ok(verify(&keys, TOKEN, SITE, ISSUED - 3600001) == NGX_DECLINED,
+       "from farther ahead");
 
     (void) ngx_http_chat_token_sign(&keys, text, SITE, &id, -1);
     ok(ngx_http_chat_token_verify(&keys, text, 92, SITE, ISSUED, &id, &issued)
-       == NGX_ABORT, "issued before 1970");
+       == NGX_DECLINED, "issued before 1970");
+
+    (void) ngx_http_chat_token_sign(&keys, text, SITE, &id, INT64_MAX);
+    ok(ngx_http_chat_token_verify(&keys, text, 92, SITE, ISSUED, &id, &issued)
+       == NGX_DECLINED, "issued at the end of time");
 
     forged(&keys);
 }
