@@ -24,7 +24,7 @@ static ngx_uint_t ngx_http_chat_auth_same_origin(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 static ngx_uint_t ngx_http_chat_auth_secure(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
-static ngx_uint_t ngx_http_chat_auth_mode_bearer(ngx_http_chat_ctx_t *ctx);
+static ngx_uint_t ngx_http_chat_auth_mode_cookie(ngx_http_chat_ctx_t *ctx);
 static ngx_table_elt_t *ngx_http_chat_auth_header(ngx_http_request_t *r,
     ngx_str_t *name, ngx_table_elt_t *after);
 
@@ -51,7 +51,7 @@ ngx_http_chat_auth_origin(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {
     if (ctx->route->flags & NGX_HTTP_CHAT_SIGN_IN) {
 
-        if (ngx_http_chat_auth_mode_bearer(ctx)) {
+        if (!ngx_http_chat_auth_mode_cookie(ctx)) {
             return NGX_OK;
         }
 
@@ -138,14 +138,23 @@ ngx_http_chat_auth_secure(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 }
 
 
+/* the answer would set a cookie; the handlers refuse any third mode */
+
 static ngx_uint_t
-ngx_http_chat_auth_mode_bearer(ngx_http_chat_ctx_t *ctx)
+ngx_http_chat_auth_mode_cookie(ngx_http_chat_ctx_t *ctx)
 {
-    const char  *mode;
+    json_t      *mode;
+    const char  *value;
 
-    mode = json_string_value(json_object_get(ctx->body, "mode"));
+    mode = json_object_get(ctx->body, "mode");
 
-    return mode != NULL && ngx_strcmp(mode, "bearer") == 0;
+    if (mode == NULL) {
+        return 1;
+    }
+
+    value = json_string_value(mode);
+
+    return value != NULL && ngx_strcmp(value, "cookie") == 0;
 }
 
 
