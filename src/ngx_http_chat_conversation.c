@@ -248,7 +248,7 @@ ngx_http_chat_conversation_events(ngx_http_request_t *r,
                                     NGX_HTTP_CHAT_Q_EVENTS, &args,
                                     ngx_http_chat_conversation_page, NULL);
     if (call == NULL) {
-        return ngx_http_chat_query_failed(r, NGX_BUSY);
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
     (void) ngx_http_chat_wait(r, ctx, call);
@@ -276,7 +276,7 @@ ngx_http_chat_conversation_page(ngx_http_chat_call_t *call)
     ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
 
     if (call->rc != NGX_OK) {
-        rc = ngx_http_chat_query_failed(r, call->rc);
+        rc = ngx_http_chat_reply_failed(r, call->rc);
 
     } else if (ngx_http_chat_page_read(&page, call->res, &ctx->id,
                                        ctx->actor.site->id)
@@ -364,7 +364,7 @@ ngx_http_chat_conversation_send(ngx_http_request_t *r,
     cmd = ngx_http_chat_command_send(&ctx->actor, &ctx->id, &s->message,
                                      ngx_http_chat_conversation_sent, NULL);
     if (cmd == NULL) {
-        return ngx_http_chat_query_failed(r, NGX_BUSY);
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
     (void) ngx_http_chat_wait_command(r, ctx, cmd);
@@ -393,7 +393,7 @@ ngx_http_chat_conversation_sent(ngx_http_chat_command_t *cmd)
     s = ctx->data;
 
     if (cmd->rc != NGX_OK) {
-        rc = ngx_http_chat_query_failed(r, cmd->rc);
+        rc = ngx_http_chat_reply_failed(r, cmd->rc);
 
     } else if (ngx_http_chat_command_is(cmd, "created")
                || ngx_http_chat_command_is(cmd, "duplicate"))
@@ -479,7 +479,7 @@ ngx_http_chat_conversation_stale(ngx_http_request_t *r,
                                     ngx_http_chat_conversation_stale_page,
                                     NULL);
     if (call == NULL) {
-        return ngx_http_chat_query_failed(r, NGX_BUSY);
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
     (void) ngx_http_chat_wait(r, ctx, call);
@@ -513,7 +513,7 @@ ngx_http_chat_conversation_stale_page(ngx_http_chat_call_t *call)
                                    ctx->actor.site->id)
            != NGX_OK)
     {
-        rc = ngx_http_chat_query_failed(r, call->rc);
+        rc = ngx_http_chat_reply_failed(r, call->rc);
         ngx_http_chat_finalize(r, rc);
         return;
     }
@@ -564,7 +564,7 @@ ngx_http_chat_conversation_read(ngx_http_request_t *r,
     cmd = ngx_http_chat_command_read(&ctx->actor, &ctx->id, mark.seq,
                                      ngx_http_chat_conversation_marked, NULL);
     if (cmd == NULL) {
-        return ngx_http_chat_query_failed(r, NGX_BUSY);
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
     (void) ngx_http_chat_wait_command(r, ctx, cmd);
@@ -588,7 +588,7 @@ ngx_http_chat_conversation_marked(ngx_http_chat_command_t *cmd)
     }
 
     if (cmd->rc != NGX_OK) {
-        rc = ngx_http_chat_query_failed(r, cmd->rc);
+        rc = ngx_http_chat_reply_failed(r, cmd->rc);
 
     } else if (ngx_http_chat_command_is(cmd, "ok")) {
         rc = ngx_http_chat_reply_empty(r, NGX_HTTP_NO_CONTENT);
@@ -633,7 +633,7 @@ ngx_http_chat_conversation_change(ngx_http_request_t *r,
                                        ngx_http_chat_conversation_changed,
                                        NULL);
     if (cmd == NULL) {
-        return ngx_http_chat_query_failed(r, NGX_BUSY);
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
     (void) ngx_http_chat_wait_command(r, ctx, cmd);
@@ -657,7 +657,7 @@ ngx_http_chat_conversation_changed(ngx_http_chat_command_t *cmd)
     }
 
     if (cmd->rc != NGX_OK) {
-        rc = ngx_http_chat_query_failed(r, cmd->rc);
+        rc = ngx_http_chat_reply_failed(r, cmd->rc);
 
     } else if (ngx_http_chat_command_is(cmd, "ok")) {
         rc = ngx_http_chat_reply_json(r, NGX_HTTP_OK, &cmd->page->body);

@@ -5,7 +5,7 @@
 
 
 #include "ngx_http_chat_early.h"
-#include "ngx_http_chat_endpoint.h"
+#include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_store.h"
 
 
@@ -138,6 +138,6 @@ ngx_http_chat_early_timer(ngx_event_t *ev)
         ngx_http_chat_early_leave(ctx);
 
         r = ctx->request;
-        ngx_http_chat_finalize(r, ngx_http_chat_query_failed(r, NGX_BUSY));
+        ngx_http_chat_finalize(r, ngx_http_chat_reply_failed(r, NGX_BUSY));
     }
 }

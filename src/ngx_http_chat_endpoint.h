@@ -45,9 +45,6 @@ ngx_int_t ngx_http_chat_query_answer(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_lane_e lane,
     ngx_http_chat_query_e query, ngx_http_chat_args_t *args);
 
-/* 503 of a call or a command whose rc is not NGX_OK */
-ngx_int_t ngx_http_chat_query_failed(ngx_http_request_t *r, ngx_int_t rc);
-
 /* a query argument, unescaped into r->pool; NGX_DECLINED: absent or empty */
 ngx_int_t ngx_http_chat_query_arg(ngx_http_request_t *r, const char *name,
     ngx_str_t *value);

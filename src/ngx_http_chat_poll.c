@@ -240,7 +240,7 @@ ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
         rc = ngx_http_chat_feed_subscribe(&p->feed);
 
         if (rc == NGX_ERROR) {
-            return ngx_http_chat_query_failed(r, NGX_BUSY);
+            return ngx_http_chat_reply_failed(r, NGX_BUSY);
         }
 
         p->opening = (rc == NGX_AGAIN);
@@ -250,7 +250,7 @@ ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
         && (ngx_http_chat_feed_inbox(&p->site, p->ctx->actor.site) != NGX_OK
             || ngx_http_chat_poll_inbox(p) != NGX_OK))
     {
-        return ngx_http_chat_query_failed(r, NGX_BUSY);
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
     if (ngx_exiting || wait == 0) {
@@ -326,7 +326,7 @@ ngx_http_chat_poll_opened(ngx_http_chat_feed_t *f, ngx_http_chat_page_t *page)
     p->opening = 0;
 
     if (page == NULL) {
-        rc = ngx_http_chat_query_failed(p->request, NGX_BUSY);
+        rc = ngx_http_chat_reply_failed(p->request, NGX_BUSY);
         ngx_http_chat_poll_end(p, rc);
         return;
     }
@@ -532,7 +532,7 @@ ngx_http_chat_poll_inbox_done(ngx_http_chat_call_t *call)
     }
 
     if (call->rc != NGX_OK) {
-        rc = ngx_http_chat_query_failed(p->request, call->rc);
+        rc = ngx_http_chat_reply_failed(p->request, call->rc);
         ngx_http_chat_poll_end(p, rc);
         return;
     }

@@ -23,7 +23,7 @@ ngx_http_chat_query_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     call = ngx_http_chat_store_call(lane, query, args,
                                     ngx_http_chat_query_done, NULL);
     if (call == NULL) {
-        return ngx_http_chat_query_failed(r, NGX_BUSY);
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
     (void) ngx_http_chat_wait(r, ctx, call);
@@ -48,7 +48,7 @@ ngx_http_chat_query_done(ngx_http_chat_call_t *call)
     }
 
     if (call->rc != NGX_OK) {
-        rc = ngx_http_chat_query_failed(r, call->rc);
+        rc = ngx_http_chat_reply_failed(r, call->rc);
         ngx_http_chat_finalize(r, rc);
         return;
     }
@@ -64,23 +64,6 @@ ngx_http_chat_query_done(ngx_http_chat_call_t *call)
     }
 
     ngx_http_chat_finalize(r, rc);
-}
-
-
-ngx_int_t
-ngx_http_chat_query_failed(ngx_http_request_t *r, ngx_int_t rc)
-{
-    const char  *detail;
-
-    if (rc == NGX_ABORT) {
-        detail = "the outcome is not known; the request may be repeated";
-
-    } else {
-        detail = "the store cannot be reached; the request may be repeated";
-    }
-
-    return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAVAILABLE, NULL,
-                                       detail);
 }
 
 

@@ -505,3 +505,20 @@ ngx_http_chat_reply_push(ngx_http_request_t *r, const char *name,
 
     return h;
 }
+
+
+ngx_int_t
+ngx_http_chat_reply_failed(ngx_http_request_t *r, ngx_int_t rc)
+{
+    const char  *detail;
+
+    if (rc == NGX_ABORT) {
+        detail = "the outcome is not known; the request may be repeated";
+
+    } else {
+        detail = "the store cannot be reached; the request may be repeated";
+    }
+
+    return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAVAILABLE, NULL,
+                                       detail);
+}

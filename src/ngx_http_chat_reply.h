@@ -94,5 +94,8 @@ ngx_table_elt_t *ngx_http_chat_reply_push(ngx_http_request_t *r,
 ngx_int_t ngx_http_chat_reply_outcome(ngx_http_request_t *r,
     ngx_str_t *outcome);
 
+/* 503 of a call or a command whose rc is not NGX_OK */
+ngx_int_t ngx_http_chat_reply_failed(ngx_http_request_t *r, ngx_int_t rc);
+
 
 #endif /* _NGX_HTTP_CHAT_REPLY_H_INCLUDED_ */

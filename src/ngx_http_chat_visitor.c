@@ -115,7 +115,7 @@ ngx_http_chat_visitor_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
                                     NGX_HTTP_CHAT_Q_SESSION_START, &args,
                                     ngx_http_chat_visitor_started, NULL);
     if (call == NULL) {
-        return ngx_http_chat_query_failed(r, NGX_BUSY);
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
     (void) ngx_http_chat_wait(r, ctx, call);
@@ -142,7 +142,7 @@ ngx_http_chat_visitor_started(ngx_http_chat_call_t *call)
     ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
 
     if (call->rc != NGX_OK) {
-        rc = ngx_http_chat_query_failed(r, call->rc);
+        rc = ngx_http_chat_reply_failed(r, call->rc);
 
     } else {
         rc = ngx_http_chat_visitor_token(r, ctx, call);
@@ -245,7 +245,7 @@ ngx_http_chat_visitor_create(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     cmd = ngx_http_chat_command_create(&ctx->actor, message,
                                        ngx_http_chat_visitor_created, NULL);
     if (cmd == NULL) {
-        return ngx_http_chat_query_failed(r, NGX_BUSY);
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
     (void) ngx_http_chat_wait_command(r, ctx, cmd);
@@ -274,7 +274,7 @@ ngx_http_chat_visitor_created(ngx_http_chat_command_t *cmd)
     message = ctx->data;
 
     if (cmd->rc != NGX_OK) {
-        rc = ngx_http_chat_query_failed(r, cmd->rc);
+        rc = ngx_http_chat_reply_failed(r, cmd->rc);
 
     } else if (ngx_http_chat_command_is(cmd, "created")
                || ngx_http_chat_command_is(cmd, "duplicate"))
