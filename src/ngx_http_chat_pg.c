@@ -40,6 +40,7 @@ ngx_http_chat_pg_create(ngx_http_chat_pg_conf_t *conf, ngx_log_t *log)
     }
 
     pg->conf = conf;
+    pg->next = ngx_current_msec;
     pg->lost = ngx_current_msec;
 
     pg->log = *log;
@@ -375,10 +376,7 @@ ngx_http_chat_pg_work_handler(ngx_event_t *ev)
     switch (pg->state) {
 
     case ngx_http_chat_pg_idle_state:
-        if (!ngx_queue_empty(&pg->waiting)) {
-            ngx_http_chat_pg_connect(pg);
-        }
-
+        ngx_http_chat_pg_wake(pg);
         break;
 
     case ngx_http_chat_pg_ready_state:

@@ -28,7 +28,6 @@ static void ngx_http_chat_pg_read_ready(ngx_http_chat_pg_t *pg);
 static ngx_int_t ngx_http_chat_pg_notifies(ngx_http_chat_pg_t *pg);
 static void ngx_http_chat_pg_log_lost(ngx_http_chat_pg_t *pg,
     const char *reason, ngx_uint_t ready);
-static void ngx_http_chat_pg_retry(ngx_http_chat_pg_t *pg);
 static void ngx_http_chat_pg_notice(void *data, const PGresult *res);
 static void ngx_http_chat_pg_name(ngx_http_chat_pg_t *pg);
 
@@ -544,14 +543,9 @@ ngx_http_chat_pg_timeout(ngx_event_t *ev)
 
     case ngx_http_chat_pg_wait_state:
 
-        /* an exiting worker connects only for operations it has */
+        pg->state = ngx_http_chat_pg_idle_state;
 
-        if (ngx_exiting && pg->nops == 0) {
-            pg->state = ngx_http_chat_pg_idle_state;
-            return;
-        }
-
-        ngx_http_chat_pg_connect(pg);
+        ngx_http_chat_pg_wake(pg);
         return;
 
     case ngx_http_chat_pg_connect_state:
@@ -615,9 +609,11 @@ ngx_http_chat_pg_close(ngx_http_chat_pg_t *pg, const char *reason)
 
     ngx_http_chat_pg_give_up(pg, pg->closed);
 
-    if (!pg->closed) {
-        ngx_http_chat_pg_retry(pg);
-    }
+    /* at least 1 ms later: no attempt is made from here */
+
+    pg->next = ngx_current_msec + ngx_http_chat_peer_delay(&pg->backoff);
+
+    ngx_http_chat_pg_wake(pg);
 
     ngx_http_chat_pg_watch(pg);
 
@@ -627,25 +623,34 @@ ngx_http_chat_pg_close(ngx_http_chat_pg_t *pg, const char *reason)
 }
 
 
-static void
-ngx_http_chat_pg_retry(ngx_http_chat_pg_t *pg)
+void
+ngx_http_chat_pg_wake(ngx_http_chat_pg_t *pg)
 {
-    ngx_msec_t  delay;
+    ngx_msec_int_t  delay;
 
-    delay = ngx_http_chat_peer_delay(&pg->backoff);
-
-    if (ngx_queue_empty(&pg->waiting)
-        && (pg->conf->lazy || ngx_exiting))
-    {
+    if (pg->closed) {
         return;
     }
 
-    pg->state = ngx_http_chat_pg_wait_state;
+    /* an exiting worker connects only for operations it has */
+
+    if (ngx_queue_empty(&pg->waiting) && (pg->conf->lazy || ngx_exiting)) {
+        return;
+    }
+
+    delay = (ngx_msec_int_t) (pg->next - ngx_current_msec);
+
+    if (delay <= 0) {
+        ngx_http_chat_pg_connect(pg);
+        return;
+    }
 
     ngx_log_debug1(NGX_LOG_DEBUG_EVENT, &pg->log, 0,
-                   "chat pg next attempt in %M", delay);
+                   "chat pg next attempt in %M", (ngx_msec_t) delay);
 
-    ngx_add_timer(&pg->timer, delay);
+    pg->state = ngx_http_chat_pg_wait_state;
+
+    ngx_add_timer(&pg->timer, (ngx_msec_t) delay);
 }
 
 

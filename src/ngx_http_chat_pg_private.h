@@ -65,6 +65,7 @@ struct ngx_http_chat_pg_s {
     ngx_event_t                    work;     /* posted: flush, connect, close */
     ngx_event_t                    finish;   /* posted: done() */
 
+    ngx_msec_t                     next;     /* no attempt earlier */
     ngx_msec_t                     lost;     /* when the connection went */
     ngx_msec_t                     synced;   /* when the last Sync came */
     ngx_uint_t                     nulls;    /* in a row: guards the loop */
@@ -88,6 +89,9 @@ struct ngx_http_chat_pg_s {
 
 /* only from the event loop's handlers, never from send() */
 void ngx_http_chat_pg_connect(ngx_http_chat_pg_t *pg);
+
+/* in the idle state: connects, now or when it may, if there is a reason to */
+void ngx_http_chat_pg_wake(ngx_http_chat_pg_t *pg);
 
 /*
  * Closes the connection, gives operations in flight back as NGX_ABORT and

@@ -336,6 +336,12 @@ subtest 'lazy' => sub {
     is_deeply [$nginx->ops('echo:a')], ['0 OK a'], 'until there is use';
     is $nginx->state->{connects}, 1, 'for it';
     $nginx->end;
+
+    $nginx = Driver->new(conninfo => 'host=/nonexistent user=chat', lazy => 1,
+                         connect_wait => 1)->start(0);
+    $nginx->ops('echo:a') for 1 .. 200;
+    cmp_ok $nginx->state->{failures}, '<', 20, 'attempts keep their distance';
+    $nginx->end;
 };
 
 
