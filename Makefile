@@ -61,7 +61,7 @@ endif
 QUIET :=	--no-print-directory $(if $(V),,-s)
 SHELL :=	/bin/bash
 OBJS :=		$(DIR)/objs
-WARN :=		-Wall -Wextra
+WARN :=		-Wall -Wextra -Wno-unused-parameter
 SRCS :=		$(sort $(wildcard src/$(NAME:_module=)*.c))
 DEPS :=		$(sort $(wildcard src/$(NAME:_module=)*.h src/sql/*.sql))
 ASSETS :=	$(sort $(patsubst src/%,%,$(shell find src/assets -type f \
@@ -158,7 +158,7 @@ $(UNITS): $(OUT)/unit/%: t/unit/%.c $$(call sources,$$*) $(DEPS) \
 		t/unit/unit.h | $(DIR)/configured
 	@mkdir -p $(@D)
 	$(CC) -o $@ -g -O1 -fsanitize=address,undefined $(WARN) -Werror \
-		-Wno-unused-parameter $(addprefix -I,src $(OBJS) \
+		$(addprefix -I,src $(OBJS) \
 		$(addprefix $(DIR)/tree/src/,core event event/modules os/unix)) \
 		$< $(call sources,$*) $(call libraries,$*) -lcrypto
 
@@ -194,7 +194,7 @@ check:		module $(NPM)	## style, directions, symbols, static analysis
 		--suppress=missingInclude --suppress=uninitMemberVar \
 		-DNGX_PTR_SIZE=8 $(filter src/%.c,$(CODE))
 ifneq ($(NPM),)
-	@cd t/browser && npx --no-install tsc -p tsconfig.json
+	@cd t/browser && node_modules/.bin/tsc -p tsconfig.json
 endif
 
 demo:		module		## a shop with chat on http://127.0.0.1:8080/
