@@ -242,6 +242,9 @@ ngx_http_chat_auth_credential(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     ngx_str_t   visitor, agent;
     ngx_uint_t  kinds, role;
 
+    ngx_str_null(&visitor);
+    ngx_str_null(&agent);
+
     kinds = ctx->conf->halves;
 
     if (ctx->route->flags & NGX_HTTP_CHAT_SIGN_IN) {

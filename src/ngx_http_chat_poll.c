@@ -4,10 +4,10 @@
  */
 
 
+#include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_endpoint.h"
 #include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_reply.h"
-#include "ngx_http_chat_status.h"
 
 
 /*
@@ -124,7 +124,7 @@ ngx_http_chat_poll(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     cln->handler = ngx_http_chat_poll_cleanup;
     cln->data = p;
 
-    ngx_http_chat_status_add(NGX_HTTP_CHAT_S_POLLS, 1);
+    ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_POLLS, 1);
 
     return ngx_http_chat_poll_wait(r, p,
                                    ngx_min(wait, NGX_HTTP_CHAT_POLL_WAIT_MAX));
@@ -301,7 +301,7 @@ ngx_http_chat_poll_cleanup(void *data)
 
     p->n = 0;
 
-    ngx_http_chat_status_add(NGX_HTTP_CHAT_S_POLLS, -1);
+    ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_POLLS, -1);
 }
 
 

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_chat_status.h"
+#include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_header.h"
 #include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_store.h"

@@ -9,15 +9,12 @@
 
 
 #include "ngx_http_chat.h"
-#include "ngx_http_chat_counter.h"
 
 
 /* adds the shared memory zone at configuration time */
 ngx_int_t ngx_http_chat_status_zone(ngx_conf_t *cf);
 /* takes this worker's line; init_process */
 void ngx_http_chat_status_worker(ngx_cycle_t *cycle);
-
-#define ngx_http_chat_status_add  ngx_http_chat_counter_add
 
 /* "chat_status": Prometheus text, or JSON by Accept or ?format=json */
 ngx_int_t ngx_http_chat_status_handler(ngx_http_request_t *r);
