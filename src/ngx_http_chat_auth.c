@@ -9,6 +9,7 @@
 #include "ngx_http_chat_auth_cache.h"
 #include "ngx_http_chat_base64.h"
 #include "ngx_http_chat_cookie.h"
+#include "ngx_http_chat_header.h"
 #include "ngx_http_chat_origin.h"
 #include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_store.h"
@@ -25,8 +26,6 @@ static ngx_uint_t ngx_http_chat_auth_same_origin(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_chat_auth_secure(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 static ngx_uint_t ngx_http_chat_auth_mode_cookie(ngx_http_chat_ctx_t *ctx);
-static ngx_table_elt_t *ngx_http_chat_auth_header(ngx_http_request_t *r,
-    ngx_str_t *name, ngx_table_elt_t *after);
 
 static ngx_uint_t ngx_http_chat_auth_credential(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_str_t *token);
@@ -87,14 +86,14 @@ ngx_http_chat_auth_same_origin(ngx_http_request_t *r,
     static ngx_str_t  fetch_site = ngx_string("sec-fetch-site");
     static ngx_str_t  origin = ngx_string("origin");
 
-    h = ngx_http_chat_auth_header(r, &fetch_site, NULL);
+    h = ngx_http_chat_header_find(r, &fetch_site, NULL);
 
     if (h != NULL) {
         return h->value.len == sizeof("same-origin") - 1
                && ngx_memcmp(h->value.data, "same-origin", h->value.len) == 0;
     }
 
-    h = ngx_http_chat_auth_header(r, &origin, NULL);
+    h = ngx_http_chat_header_find(r, &origin, NULL);
 
     if (h == NULL) {
         return 0;
@@ -155,43 +154,6 @@ ngx_http_chat_auth_mode_cookie(ngx_http_chat_ctx_t *ctx)
     value = json_string_value(mode);
 
     return value != NULL && ngx_strcmp(value, "cookie") == 0;
-}
-
-
-/* the next header of that name, in lower case; after NULL: the first */
-
-static ngx_table_elt_t *
-ngx_http_chat_auth_header(ngx_http_request_t *r, ngx_str_t *name,
-    ngx_table_elt_t *after)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
-
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (after != NULL) {
-
-                if (after == &h[i]) {
-                    after = NULL;
-                }
-
-                continue;
-            }
-
-            if (h[i].key.len == name->len
-                && ngx_memcmp(h[i].lowcase_key, name->data, name->len) == 0)
-            {
-                return &h[i];
-            }
-        }
-    }
-
-    return NULL;
 }
 
 
@@ -314,7 +276,7 @@ ngx_http_chat_auth_role(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     static ngx_str_t  name = ngx_string("x-chat-role");
 
-    h = ngx_http_chat_auth_header(r, &name, NULL);
+    h = ngx_http_chat_header_find(r, &name, NULL);
 
     if (h != NULL) {
         value = h->value;
@@ -390,7 +352,7 @@ ngx_http_chat_auth_cookie_value(ngx_http_request_t *r,
                                          &ctx->conf->site->name)
                - buf;
 
-    h = ngx_http_chat_auth_header(r, &cookie, NULL);
+    h = ngx_http_chat_header_find(r, &cookie, NULL);
 
     while (h != NULL) {
 
@@ -398,7 +360,7 @@ ngx_http_chat_auth_cookie_value(ngx_http_request_t *r,
             return (value->len > 0) ? NGX_OK : NGX_DECLINED;
         }
 
-        h = ngx_http_chat_auth_header(r, &cookie, h);
+        h = ngx_http_chat_header_find(r, &cookie, h);
     }
 
     return NGX_DECLINED;
