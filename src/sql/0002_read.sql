@@ -317,13 +317,13 @@ CREATE FUNCTION chat.feed_1(p_site integer, p_conversation uuid,
 RETURNS SETOF chat.event_result LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_bitmapscan = off SET join_collapse_limit = 1 AS $$
+SET enable_bitmapscan = off SET join_collapse_limit = 1 SET jit = off AS $$
 DECLARE
     c  chat.conversation;
 BEGIN
     SELECT * INTO c
-      FROM chat.conversation
-     WHERE id = p_conversation AND site = p_site AND erased_at IS NULL;
+      FROM chat.get_conversation(p_conversation) t
+     WHERE t.site = p_site AND t.erased_at IS NULL;
 
     IF NOT FOUND THEN
         RETURN NEXT ROW ('gone', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
@@ -343,12 +343,10 @@ BEGIN
            e.sender_id, coalesce(v.name, b.name), e.internal, e.pub, e.text,
            e.data::text, chat.ms(e.created_at)
       FROM chat.event e
-      LEFT JOIN chat.visitor v
-             ON v.site = e.site AND e.sender_kind = 'visitor'
-            AND v.id = e.sender_id
-      LEFT JOIN chat.agent b
-             ON b.site = e.site AND e.sender_kind = 'agent'
-            AND b.id = e.sender_id
+      LEFT JOIN chat.get_visitor(e.site, CASE e.sender_kind
+                    WHEN 'visitor' THEN e.sender_id END) v ON true
+      LEFT JOIN chat.get_agent(e.site, CASE e.sender_kind
+                    WHEN 'agent' THEN e.sender_id END) b ON true
      WHERE e.conversation = p_conversation AND e.seq > p_since
      ORDER BY e.seq
      LIMIT least(greatest(p_lim, 1), 200);

@@ -143,12 +143,12 @@ SET enable_bitmapscan = off SET join_collapse_limit = 1 SET jit = off AS $$
 BEGIN
     RETURN QUERY
     WITH written AS MATERIALIZED (
-        SELECT DISTINCT c.id
+        SELECT DISTINCT c.place
           FROM generate_series(1, cardinality(p_conversation)) i (idx)
           JOIN chat.get_visitor(p_site[i.idx], p_id[i.idx]) v
             ON v.valid_from <= p_issued[i.idx]
            AND v.blocked_at IS NULL AND v.erased_at IS NULL
-          JOIN chat.get_conversation(p_conversation[i.idx]) c
+          JOIN chat.get_conversation_at(NULL, p_conversation[i.idx]) c
             ON c.site = v.site AND c.visitor = v.id AND c.erased_at IS NULL
          WHERE p_kind[i.idx] = 'visitor' AND NOT p_internal[i.idx]
            AND c.id = ANY (p_asleep) AND i.idx <> ALL (p_skip)
@@ -161,7 +161,7 @@ BEGIN
            SET status = 'open', version = c.version + 1,
                last_seq = c.last_seq + 1, public_seq = c.last_seq + 1
           FROM written w
-         WHERE c.id = w.id
+         WHERE c.ctid = w.place
         RETURNING c.*
     ),
     stored AS (
@@ -214,6 +214,9 @@ $$;
 -- deadlock.  p_wait, for a batch of one, waits up to 500 ms.  The statement
 -- that follows sees what the former holders committed: it authorises, looks
 -- for earlier results, numbers, and stores.
+--
+-- p_expected, -1 for none, is stale when another agent's message is above it,
+-- and also, so that the look at them is short, when 1,000 events are.
 --
 -- The arrays are subscripted, not unnested: PL/pgSQL holds them expanded.
 
@@ -303,13 +306,14 @@ BEGIN
                WHEN c.id = ANY (v_missed) OR i.idx = ANY (v_held)
                THEN 'busy'
                WHEN p_expected[i.idx] >= 0 AND k.kind = 'agent'
-                    AND EXISTS (SELECT 1
-                                  FROM chat.event e
-                                 WHERE e.conversation = c.id
-                                   AND e.seq > p_expected[i.idx]
-                                   AND e.type = 'message'
-                                   AND e.sender_kind = 'agent'
-                                   AND e.sender_id <> k.id)
+                    AND (p_expected[i.idx] < c.last_seq - 1000
+                         OR EXISTS (SELECT 1
+                                      FROM chat.event e
+                                     WHERE e.conversation = c.id
+                                       AND e.seq > p_expected[i.idx]
+                                       AND e.type = 'message'
+                                       AND e.sender_kind = 'agent'
+                                       AND e.sender_id <> k.id))
                THEN 'stale'
                ELSE 'created' END AS outcome
           FROM generate_series(1, v_rows) i (idx)

@@ -52,7 +52,11 @@ sub with {
 sub superuser { $_[0]->with(dbname => 'postgres', user => 'postgres') }
 sub conninfo { $_[0]->with(dbname => $_[0]{name}) }
 
-sub files { my ($self) = @_; sort glob "$self->{src}/[0-9][0-9][0-9][0-9]_*.sql" }
+sub files {
+    my ($self) = @_;
+
+    return sort glob "$self->{src}/[0-9][0-9][0-9][0-9]_*.sql";
+}
 
 
 # Every file in a transaction of its own.

@@ -1,0 +1,182 @@
+# Statements cost the same whatever the tables looked like when the
+# connection first used them: plans are kept, and those of empty tables must
+# not read everything once there is something.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use ChatTest::Sql;
+
+my $db = ChatTest::Sql->new;
+my $epoch = $ChatTest::Sql::Epoch;
+my $site = $db->site('shop');
+
+# for each of these connections the tables are empty in another way
+
+my %old = (
+    'never filled' => $db->session,
+    'vacuumed' => $db->session,
+    'one row' => $db->session,
+    'full' => $db->session,
+);
+
+my ($ann, $dana, $c);
+
+sub calls {
+    my ($visitor, $agent, $conversation) = @_;
+    my $v = $db->actor($visitor);
+    my $a = $db->actor($agent);
+    my $hash = "sha256('$agent->{session}')";
+    my @to = map { {actor => $_, to => $conversation, key => $db->uuid} }
+             $visitor, $agent;
+
+    return (
+        append => $db->append_call(0, @to),
+        'append, waiting' => $db->append_call(1,
+            {%{$to[0]}, key => $db->uuid}),
+        'append, repeated' => $db->append_call(0, $to[0]),
+        'append, expecting' => $db->append_call(0,
+            {%{$to[1]}, key => $db->uuid, expected => 4500}),
+        'append, far behind' => $db->append_call(0,
+            {%{$to[1]}, key => $db->uuid, expected => 0}),
+        create => $db->create_call($visitor, key => $db->uuid),
+        events => "chat.events_1($v, '$conversation', NULL, NULL, true, 50, "
+            . "'$epoch')",
+        'events since' => "chat.events_1($a, '$conversation', 0, NULL, "
+            . "false, 5, '$epoch')",
+        'events before' => "chat.events_1($v, '$conversation', NULL, 2, "
+            . "false, 5, '$epoch')",
+        feed => "chat.feed_1($site, '$conversation', 0, 5)",
+        get => "chat.conversation_get_1($a, '$conversation', '$epoch')",
+        'get by its visitor' => "chat.conversation_get_1($v, "
+            . "'$conversation', '$epoch')",
+        read => "chat.read_1($v, '$conversation', 1)",
+        change => "chat.change_1($a, '$conversation', NULL, NULL, true, "
+            . "'$agent->{id}', ARRAY[gen_random_uuid(), "
+            . "gen_random_uuid()], '$epoch')",
+        resolve => "chat.change_1($v, '$conversation', NULL, 'resolved', "
+            . "false, NULL, ARRAY[gen_random_uuid(), NULL], '$epoch')",
+        reopen => $db->append_call(0, {%{$to[0]}, key => $db->uuid}),
+        session => "chat.session_start_1($site, '$visitor->{id}', "
+            . "$visitor->{issued}, gen_random_uuid(), NULL, NULL, "
+            . "'$epoch')",
+        'own conversations' => "chat.conversations_visitor_1($v, 20, NULL, "
+            . "'$epoch')",
+        list => "chat.conversations_agent_1($a, 'open', 'me', NULL, NULL, "
+            . "NULL, 5, NULL, '$epoch')",
+        'list of all' => "chat.conversations_agent_1($a, NULL, NULL, NULL, "
+            . "NULL, NULL, 5, NULL, '$epoch')",
+        inbox => "chat.inbox_1($a, 'open', NULL, NULL, NULL, '$epoch.' || "
+            . "pg_current_snapshot(), 50, '$epoch')",
+        sweep => 'chat.sweep_1(pg_current_snapshot()::text)',
+        login => "chat.agent_login_1($site, '$agent->{name}\@example.com')",
+        'agent session' => "chat.agent_session_get_1($site, $hash)",
+    );
+}
+
+# what the function has read by now, of tables and of indexes
+
+my $read = "SELECT (SELECT sum(pg_stat_get_xact_tuples_returned(c.oid)) FROM "
+    . "pg_class c WHERE c.relnamespace = 'chat'::regnamespace AND "
+    . "c.relname <> 'schema' AND c.relname <> 'site')";
+
+sub warm {
+    my ($session, @actors) = @_;
+    my @calls = calls(@actors);
+
+    while (my ($name, $call) = splice @calls, 0, 2) {
+        $session->rows("SELECT * FROM $call") for 1 .. 2;
+    }
+}
+
+my $nobody = {site => $site, kind => 'visitor', id => $db->uuid,
+              issued => 1};
+my $noone = {site => $site, kind => 'agent', id => $db->uuid, issued => 0,
+             session => $db->uuid, name => 'Noone'};
+
+# a visitor's session makes the visitor: not in the way of the others
+
+sub discarded {
+    my ($session, @actors) = @_;
+
+    $session->rows('BEGIN');
+    warm($session, @actors);
+    $session->rows('ROLLBACK');
+}
+
+discarded($old{'never filled'}, $nobody, $noone, $db->uuid);
+
+$db->rows('VACUUM ANALYZE');
+discarded($old{vacuumed}, $nobody, $noone, $db->uuid);
+
+$ann = $db->visitor($site);
+$dana = $db->agent($site, 'Dana');
+$c = $db->conversation($ann);
+$db->rows('VACUUM ANALYZE');
+warm($old{'one row'}, $ann, $dana, $c);
+
+# many of everything, most of it of this site, and a long conversation
+
+my $many = 5000;
+
+$db->rows($_) for (
+    "INSERT INTO chat.visitor (site, id, valid_from, created_at) SELECT "
+        . "$site, gen_random_uuid(), 0, now() FROM "
+        . "generate_series(1, $many)",
+    "INSERT INTO chat.agent (site, id, email, name, role, password) SELECT "
+        . "$site, gen_random_uuid(), n || '\@x.test', 'x', 'agent', 'x' "
+        . "FROM generate_series(1, $many) n",
+    "INSERT INTO chat.agent_session (id, site, agent, token_hash, "
+        . "expires_at, ends_at, created_at) SELECT gen_random_uuid(), site, "
+        . "id, sha256(id::text::bytea), now() + interval '1 hour', now() + "
+        . "interval '1 day', now() FROM chat.agent",
+    "INSERT INTO chat.conversation (id, site, visitor, client_msg_id, "
+        . "status, assignee, last_seq, public_seq, message_seq, "
+        . "public_message_seq, pub, vis, active_minute, active_at, "
+        . "public_at, created_at) SELECT gen_random_uuid(), site, id, 'm', "
+        . "'resolved', '$dana->{id}', 1, 1, 1, 1, 1, 1, n / 10, "
+        . "to_timestamp(n * 6), now(), now() FROM (SELECT *, row_number() "
+        . "OVER () AS n FROM chat.visitor) v",
+    "INSERT INTO chat.event (site, conversation, seq, pub, vis, created_at, "
+        . "internal, id, sender_id, sender_kind, type, client_msg_id, text) "
+        . "SELECT site, id, 1, 1, 1, now(), false, gen_random_uuid(), "
+        . "visitor, 'visitor', 'message', 'm', 'x' FROM chat.conversation c "
+        . "WHERE client_msg_id = 'm'",
+    "INSERT INTO chat.event (site, conversation, seq, pub, vis, created_at, "
+        . "internal, id, sender_id, sender_kind, type, client_msg_id, text) "
+        . "SELECT $site, '$c', n, n, n, now(), false, gen_random_uuid(), "
+        . "'$ann->{id}', 'visitor', 'message', 'm' || n, 'x' FROM "
+        . "generate_series(100, 100 + $many) n",
+    "UPDATE chat.conversation SET last_seq = 100 + $many, public_seq = 100 "
+        . "+ $many WHERE id = '$c'",
+    "INSERT INTO chat.read_mark (site, conversation, kind, reader, seq, "
+        . "public_seq, pub, vis) SELECT site, id, 'visitor', visitor, 1, 1, "
+        . "1, 1 FROM chat.conversation ON CONFLICT DO NOTHING",
+);
+
+my $statistics = $db->session;
+
+for my $when ('before', 'after') {
+    $statistics->rows('ANALYZE') if $when eq 'after';
+
+    for my $name (sort keys %old) {
+        my $session = $old{$name};
+        my @calls = calls($ann, $dana, $c);
+
+        while (my ($what, $call) = splice @calls, 0, 2) {
+            $session->rows('BEGIN');
+            my $start = $session->value($read);
+            $session->rows("SELECT * FROM $call");
+            my $tuples = $session->value($read) - $start;
+            $session->rows('COMMIT');
+
+            cmp_ok($tuples, '<', $what =~ /expecting/ ? 2000 : 400,
+                   "$what, planned when $name, $when statistics");
+        }
+    }
+}
+
+done_testing();
