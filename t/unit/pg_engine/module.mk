@@ -9,7 +9,7 @@ PGTEST =	$(TOP)/t/unit/pg_engine/ngx_http_pgtest_module.c \
 		$(wildcard $(TOP)/src/ngx_http_chat_pg*.c)
 
 $(OUT):		$(PGTEST) $(wildcard $(TOP)/src/*.h)
-	$(CC) $(CFLAGS) -fPIC -shared -o $@.new $(ALL_INCS) -I$(TOP)/src \
-		`pkg-config --cflags libpq` $(PGTEST) \
-		`pkg-config --libs libpq`
+	$(CC) $(CFLAGS) -Wno-unused-parameter -fPIC -shared -o $@.new \
+		$(ALL_INCS) -I$(TOP)/src `pkg-config --cflags libpq` \
+		$(PGTEST) `pkg-config --libs libpq`
 	mv $@.new $@
