@@ -88,10 +88,7 @@ static ngx_http_chat_assets_header_t
 };
 
 
-/*
- * In the order of the table of files, which is part of the module: made once
- * in the master and never freed, since workers of any cycle may use them.
- */
+/* in the order of the table of files; a cycle's own, as its workers are */
 
 static ngx_http_chat_assets_etag_t  *ngx_http_chat_assets_etags;
 
@@ -102,14 +99,10 @@ ngx_http_chat_assets_init(ngx_cycle_t *cycle)
     ngx_uint_t                    i, n;
     ngx_http_chat_assets_etag_t  *etags;
 
-    if (ngx_http_chat_assets_etags != NULL) {
-        return NGX_OK;
-    }
-
     for (n = 0; ngx_http_chat_embed_assets[n].name != NULL; n++) { /* void */ }
 
-    etags = ngx_alloc((n + 1) * sizeof(ngx_http_chat_assets_etag_t),
-                      cycle->log);
+    etags = ngx_palloc(cycle->pool,
+                       (n + 1) * sizeof(ngx_http_chat_assets_etag_t));
     if (etags == NULL) {
         return NGX_ERROR;
     }
@@ -122,7 +115,6 @@ ngx_http_chat_assets_init(ngx_cycle_t *cycle)
             ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                           "EVP_Digest() failed for \"%s\"",
                           ngx_http_chat_embed_assets[i].name);
-            ngx_free(etags);
             return NGX_ERROR;
         }
     }

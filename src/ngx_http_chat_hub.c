@@ -29,6 +29,20 @@ ngx_http_chat_hub_init(void)
 }
 
 
+void
+ngx_http_chat_hub_exit(void)
+{
+    ngx_rbtree_t  *tree;
+
+    tree = &ngx_http_chat_hub_tree;
+
+    while (tree->root != tree->sentinel) {
+        ngx_http_chat_hub_drop(ngx_rbtree_data(tree->root,
+                                               ngx_http_chat_topic_t, node));
+    }
+}
+
+
 /* the random half of a UUIDv7 */
 
 static ngx_rbtree_key_t

@@ -57,6 +57,9 @@ struct ngx_http_chat_topic_s {
 
 void ngx_http_chat_hub_init(void);
 
+/* frees all topics; of a process that ends */
+void ngx_http_chat_hub_exit(void);
+
 /* NULL when this worker has no such topic */
 ngx_http_chat_topic_t *ngx_http_chat_hub_find(ngx_http_chat_id_t *id);
 

@@ -182,6 +182,11 @@ ngx_http_chat_store_exit(void)
             ngx_http_chat_store.lanes[i] = NULL;
         }
     }
+
+    for (i = 0; i < NGX_HTTP_CHAT_Q_N; i++) {
+        ngx_free((void *) ngx_http_chat_statements[i].sql);
+        ngx_http_chat_statements[i].sql = NULL;
+    }
 }
 
 
