@@ -14,14 +14,14 @@ use ChatTest::Nginx;
 my $dir = build_dir('valgrind');
 my $suppressions = abs_path(dirname(__FILE__) . '/nginx.supp');
 
-unlink glob "$dir/log.*";
-wrap("$dir/nginx");
-
 # sign-in compares a real hash: this is of "correct horse"
 my $password = '$scrypt$ln=15,r=8,p=3$AAECAwQFBgcICQoLDA0ODw'
                . '$ANYWwrwG9exM4wRn3uDhnkTuLMG27uj4k9dz5KrBPkg';
 
 agent('vera', email => 'vera@a.test', password => $password);
+
+unlink glob "$dir/log.*";
+wrap("$dir/nginx");
 
 my $nginx = ChatTest::Nginx->new(ready => 0);
 $nginx->start;
@@ -32,8 +32,8 @@ first_generation();
 
 my %old = map { $_ => 1 } workers();
 $nginx->signal('HUP');
-ok(wait_until { my @now = workers(); @now == 2 && !grep { $old{$_} } @now } 60,
-   'reloaded');
+ok(wait_until(sub { my @now = workers(); @now == 2 && !grep $old{$_}, @now },
+              60), 'reloaded');
 ok(ready(), 'ready again');
 is(talk('after the reload')->status, 201, 'a message after the reload');
 
@@ -76,10 +76,10 @@ sub workers {
 
 
 sub ready {
-    return wait_until {
+    return wait_until(sub {
         my $answer = eval { $client->get('/v1/ready', timeout => 30) };
-        $answer && $answer->status == 200;
-    } 60;
+        return $answer && $answer->status == 200;
+    }, 60);
 }
 
 
