@@ -22,8 +22,8 @@ sub waiting {
     my ($session) = @_;
 
     wait_until(sub {
-        $db->value("SELECT wait_event_type FROM pg_stat_activity "
-                   . "WHERE pid = $session->{backend}") =~ /^Lock$/;
+        ($db->value("SELECT wait_event_type FROM pg_stat_activity "
+                    . "WHERE pid = $session->{backend}") // '') eq 'Lock';
     });
 }
 

@@ -353,8 +353,8 @@ subtest 'concurrent changes' => sub {
         . ", '$c', 1, 'resolved', false, NULL, ARRAY[NULL, NULL]::uuid[], "
         . "'$epoch')");
     wait_until(sub {
-        $db->value("SELECT wait_event_type FROM pg_stat_activity "
-                   . "WHERE pid = $two->{backend}") eq 'Lock';
+        ($db->value("SELECT wait_event_type FROM pg_stat_activity "
+                    . "WHERE pid = $two->{backend}") // '') eq 'Lock';
     });
     $one->rows('COMMIT');
 

@@ -62,7 +62,11 @@ CREATE TABLE chat.agent (
     PRIMARY KEY (id, site)
 );
 
-CREATE UNIQUE INDEX agent_email ON chat.agent (lower(email), site);
+-- The cast keeps the index out of the look-ups by id and site, those of the
+-- foreign keys among them: see below.
+
+CREATE UNIQUE INDEX agent_email
+    ON chat.agent (lower(email), (site::bigint));
 
 
 -- expires_at slides with use up to ends_at.
@@ -117,7 +121,6 @@ CREATE TABLE chat.conversation (
     first_reply_at      timestamptz(3),
     erased_at           timestamptz(3),
     created_at          timestamptz(3)  NOT NULL,
-    UNIQUE (id, site),
     UNIQUE (visitor, client_msg_id, site),
     FOREIGN KEY (site, visitor) REFERENCES chat.visitor (site, id),
     FOREIGN KEY (site, assignee) REFERENCES chat.agent (site, id)
@@ -133,8 +136,8 @@ CREATE INDEX conversation_assignee
 -- makes seq dense and the look-up of client_msg_id conclusive.  pub and vis
 -- are running counts: public messages, and the visitor's among them.
 --
--- There is no foreign key: the lock proves that the conversation is there, at
--- no cost, and a trigger takes the events away with it.
+-- Events and read marks have no foreign key: their writers know that the
+-- conversation is there, and a trigger takes them away with it.
 
 CREATE TABLE chat.event (
     conversation   uuid            NOT NULL,
@@ -180,9 +183,7 @@ CREATE TABLE chat.read_mark (
     public_seq    bigint   NOT NULL,
     pub           bigint   NOT NULL,
     vis           bigint   NOT NULL,
-    PRIMARY KEY (conversation, kind, reader),
-    FOREIGN KEY (site, conversation) REFERENCES chat.conversation (site, id)
-                                     ON DELETE CASCADE
+    PRIMARY KEY (conversation, kind, reader)
 ) WITH (fillfactor = 70);
 
 
@@ -190,6 +191,7 @@ CREATE FUNCTION chat.conversation_deleted() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM chat.event e WHERE e.conversation = old.id;
+    DELETE FROM chat.read_mark m WHERE m.conversation = old.id;
 
     RETURN NULL;
 END
@@ -397,7 +399,7 @@ BEGIN
 
     INSERT INTO chat.agent (site, email, name, role, password)
     VALUES (v_site, p_email, p_name, p_role, p_password)
-        ON CONFLICT (lower(email), site) DO NOTHING
+        ON CONFLICT (lower(email), (site::bigint)) DO NOTHING
     RETURNING id INTO v_id;
 
     IF FOUND THEN
