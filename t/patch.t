@@ -1,0 +1,238 @@
+# PATCH of a conversation: status, assignee, version.
+
+use Test::Nginx::Socket;
+use ChatTest;
+use ChatTest::Block;
+
+our $Dana = agent('dana', name => 'Dana');
+our $Eli = agent('eli', name => 'Eli');
+our $Gone = agent('gone');
+our $Far = agent('far', site => site() . '-2');
+our %Id = map { $_ => conversation('alice', "first of $_") } 1 .. 14;
+
+psql("UPDATE chat.agent SET disabled_at = now() WHERE id = '$Gone'");
+psql("UPDATE chat.conversation SET erased_at = now() WHERE id = '$Id{13}'");
+
+sub patch {
+    my ($n, $body) = @_;
+    return "PATCH /support/v1/conversations/$Id{$n}\n$body";
+}
+
+sub row {
+    my ($n) = @_;
+    return 'SELECT status, assignee, version, last_seq '
+           . "FROM chat.conversation WHERE id = '$Id{$n}'";
+}
+
+plan tests => 0;
+run_tests();
+
+__DATA__
+
+=== TEST 1: an agent resolves
+--- as: agent dana
+--- request eval
+main::patch(1, '{"status":"resolved"}')
+--- json eval
+qq({"id": "$::Id{1}", "status": "resolved", "version": 2,
+    "waiting_since": null, "next": "~\\\\.2\$"})
+--- sql eval
+"SELECT seq, type, internal, sender_kind, sender_id = '$::Dana', data->>'status'
+   FROM chat.event WHERE conversation = '$::Id{1}' AND seq = 2"
+--- sql_is: 2|status|f|agent|t|resolved
+
+
+
+=== TEST 2: an agent takes it
+--- as: agent dana
+--- request eval
+main::patch(2, qq({"assignee":"$::Dana"}))
+--- json eval
+qq({"assignee": {"id": "$::Dana", "name": "Dana"}, "version": 2})
+--- sql eval
+"SELECT seq, type, internal FROM chat.event
+  WHERE conversation = '$::Id{2}' AND seq = 2"
+--- sql_is: 2|assignment|t
+
+
+
+=== TEST 3: and gives it back
+--- as: agent dana
+--- request eval
+[main::patch(3, qq({"assignee":"$::Eli"})),
+ main::patch(3, qq({"assignee":null}))]
+--- json eval
+[qq({"assignee": {"id": "$::Eli"}, "version": 2}),
+ '{"assignee": null, "version": 3}']
+--- sql eval
+main::row(3)
+--- sql_is: open||3|3
+
+
+
+=== TEST 4: both at once are two events
+--- as: agent dana
+--- request eval
+main::patch(4, qq({"status":"pending","assignee":"$::Dana","version":1}))
+--- json
+{"status": "pending", "version": 3}
+--- sql eval
+"SELECT string_agg(type, ',' ORDER BY seq) FROM chat.event
+  WHERE conversation = '$::Id{4}'"
+--- sql_is: message,status,assignment
+
+
+
+=== TEST 5: a version that is behind changes nothing
+--- as: agent dana
+--- request eval
+[main::patch(5, '{"status":"pending","version":1}'),
+ main::patch(5, '{"status":"resolved","version":1}')]
+--- error_code eval
+[200, 409]
+--- json eval
+['{"version": 2}',
+ qq({"status": 409, "code": "conflict",
+     "conversation": {"id": "$::Id{5}", "status": "pending", "version": 2}})]
+--- sql eval
+main::row(5)
+--- sql_is: pending||2|2
+
+
+
+=== TEST 6: what it is already makes no event
+--- as: agent dana
+--- request eval
+main::patch(6, '{"status":"open","assignee":null}')
+--- json
+{"status": "open", "version": 1}
+--- sql eval
+main::row(6)
+--- sql_is: open||1|1
+
+
+
+=== TEST 7: a visitor resolves
+--- as: visitor alice
+--- request eval
+main::patch(7, '{"status":"resolved"}')
+--- json
+{"status": "resolved", "version": 2, "labels": "!"}
+--- sql eval
+main::row(7)
+--- sql_is: resolved||2|2
+
+
+
+=== TEST 8: a visitor does nothing else
+--- as: visitor alice
+--- request eval
+[main::patch(8, '{"status":"open"}'), main::patch(8, '{"status":"snoozed"}'),
+ main::patch(8, qq({"assignee":"$::Dana"})),
+ main::patch(8, '{"status":"resolved","assignee":null}')]
+--- error_code eval
+[403, 403, 403, 403]
+--- json eval
+[('{"code": "forbidden"}') x 4]
+--- sql eval
+main::row(8)
+--- sql_is: open||1|1
+
+
+
+=== TEST 9: a status that does not exist
+--- as: agent dana
+--- request eval
+[main::patch(9, '{"status":"closed"}'), main::patch(9, '{"status":1}'),
+ main::patch(9, '{"status":null}')]
+--- error_code eval
+[422, 422, 422]
+--- json eval
+[('{"code": "invalid_field", "field": "status"}') x 3]
+
+
+
+=== TEST 10: an assignee who is none
+--- as: agent dana
+--- request eval
+[main::patch(10, '{"assignee":"me"}'),
+ main::patch(10, '{"assignee":"' . ChatTest::uuid('nobody') . '"}'),
+ main::patch(10, qq({"assignee":"$::Gone"})),
+ main::patch(10, qq({"assignee":"$::Far"}))]
+--- error_code eval
+[422, 422, 422, 422]
+--- json eval
+[('{"code": "invalid_field", "field": "assignee"}') x 4]
+--- sql eval
+main::row(10)
+--- sql_is: open||1|1
+
+
+
+=== TEST 11: half of a change is no change
+--- as: agent dana
+--- request eval
+main::patch(11, '{"status":"resolved","assignee":"'
+            . ChatTest::uuid('nobody') . '"}')
+--- error_code: 422
+--- sql eval
+main::row(11)
+--- sql_is: open||1|1
+
+
+
+=== TEST 12: a version that is none
+--- as: agent dana
+--- request eval
+[main::patch(12, '{"status":"resolved","version":"1"}'),
+ main::patch(12, '{"status":"resolved","version":-1}')]
+--- error_code eval
+[422, 422]
+--- json eval
+[('{"field": "version"}') x 2]
+
+
+
+=== TEST 13: an erased conversation
+--- as: agent dana
+--- request eval
+main::patch(13, '{"status":"resolved"}')
+--- error_code: 410
+
+
+
+=== TEST 14: somebody else's
+--- as: visitor bob
+--- request eval
+main::patch(14, '{"status":"resolved"}')
+--- error_code: 404
+--- sql eval
+main::row(14)
+--- sql_is: open||1|1
+
+
+
+=== TEST 15: a visitor sees the status, not the assignment
+--- as
+agent dana
+visitor alice
+--- request eval
+[main::patch(14, qq({"status":"pending","assignee":"$::Dana"})),
+ "GET /support/v1/conversations/$::Id{14}/events"]
+--- json eval
+['{"version": 3}',
+ qq({"events": [{"seq": 1}, {"type": "status", "seq": 2,
+     "status": "pending", "visibility": "public",
+     "sender": {"kind": "agent", "id": "$::Dana", "name": "Dana"}}],
+     "next": "~\\\\.2\$"})]
+
+
+
+=== TEST 16: an agent sees both
+--- as: agent dana
+--- request eval
+"GET /support/v1/conversations/$::Id{4}/events"
+--- json eval
+qq({"events": [{"seq": 1}, {"type": "status"},
+    {"type": "assignment", "seq": 3, "visibility": "internal",
+     "assignee": {"id": "$::Dana", "name": "Dana"}}]})

@@ -1,0 +1,321 @@
+# A visitor's session: started, resumed, renewed; cookie and bearer.
+
+use Test::Nginx::Socket;
+use ChatTest;
+use ChatTest::Block;
+
+our $Site = site();
+our $Old = visitor('old', valid_from => int(time * 1000) - 1000);
+
+psql("UPDATE chat.visitor SET name = 'Nora' WHERE id = '"
+     . visitor('nora') . "'");
+our $Talk = conversation('nora', 'good morning', 'anybody?');
+
+plan tests => 0;
+run_tests();
+
+__DATA__
+
+=== TEST 1: a new visitor with a bearer token
+--- request
+POST /support/v1/session
+{"mode":"bearer"}
+--- response_headers
+Content-Type: application/json
+Cache-Control: no-store
+! Set-Cookie
+--- json eval
+qq({"visitor": {"id": "~^[0-9a-f-]{36}\$", "name": null, "verified": false},
+    "token": "~^[A-Za-z0-9_-]{92}\$",
+    "expires_at": "~^20[0-9-]+T[0-9:.]+Z\$",
+    "site": {"name": "$::Site"}, "conversations": []})
+
+
+
+=== TEST 2: a new visitor with a cookie
+--- more_headers
+Origin: http://localhost
+--- request
+POST /support/v1/session
+{}
+--- response_headers_like eval
+"Set-Cookie: chat-visitor-$::Site=[A-Za-z0-9_-]{92}; Path=/; "
+. "Max-Age=2592000; HttpOnly; SameSite=Lax"
+--- json
+{"visitor": {"id": "*"}, "token": "!", "expires_at": "*"}
+
+
+
+=== TEST 3: a secure cookie
+--- chat: chat_secure on;
+--- more_headers
+Origin: https://localhost
+--- request
+POST /support/v1/session
+{}
+--- response_headers_like eval
+"Set-Cookie: __Host-chat-visitor-$::Site=[A-Za-z0-9_-]{92}; Path=/; "
+. "Max-Age=2592000; HttpOnly; SameSite=Lax; Secure"
+
+
+
+=== TEST 4: an empty body asks for nothing in particular
+--- more_headers
+Sec-Fetch-Site: same-origin
+--- request
+POST /support/v1/session
+--- json
+{"visitor": {"id": "*"}, "conversations": []}
+
+
+
+=== TEST 5: a session is resumed by its bearer token
+--- as: visitor nora
+--- request
+POST /support/v1/session
+{"mode":"bearer"}
+--- json eval
+my $nora = ChatTest::visitor('nora');
+qq({"visitor": {"id": "$nora", "name": "Nora"}, "token": "*",
+    "conversations": [{"id": "$::Talk", "status": "open",
+        "last": {"seq": 2, "text": "anybody?",
+                 "sender": {"kind": "visitor", "id": "$nora"}},
+        "unread": 0, "version": 1, "assignee": null,
+        "labels": "!", "priority": "!", "team": "!",
+        "waiting_since": "!", "next": "~^[0-9a-f]{16}\\\\.2\$"}]})
+
+
+
+=== TEST 6: a session is resumed by its cookie
+--- more_headers eval
+"Origin: http://localhost\nCookie: a=b; chat-visitor-$::Site="
+. ChatTest::visitor_token('nora') . "; c=d"
+--- request
+POST /support/v1/session
+{}
+--- json eval
+'{"visitor": {"id": "' . ChatTest::visitor('nora') . '"}}'
+
+
+
+=== TEST 7: the new token is the visitor's
+--- as: visitor nora
+--- request
+POST /support/v1/session
+{"mode":"bearer"}
+--- json eval
+my $start = substr ChatTest::visitor_token('nora'), 0, 38;
+qq({"token": "~^\Q$start\E"})
+
+
+
+=== TEST 8: an expired token makes a new visitor
+--- more_headers eval
+"Authorization: Bearer "
+. ChatTest::visitor_token('nora', age => 30 * 86400 + 60)
+--- request
+POST /support/v1/session
+{"mode":"bearer"}
+--- json eval
+'{"visitor": {"id": "~^(?!' . ChatTest::visitor('nora')
+. ')"}, "conversations": []}'
+
+
+
+=== TEST 9: a token from before valid_from makes a new visitor
+--- more_headers eval
+"Authorization: Bearer " . ChatTest::visitor_token('old', age => 60)
+--- request
+POST /support/v1/session
+{"mode":"bearer"}
+--- json eval
+"{\"visitor\": {\"id\": \"~^(?!$::Old)\"}}"
+
+
+
+=== TEST 10: a blocked visitor becomes another
+--- more_headers eval
+ChatTest::psql("UPDATE chat.visitor SET blocked_at = now() WHERE id = '"
+               . ChatTest::visitor('bad') . "'");
+"Authorization: Bearer " . ChatTest::visitor_token('bad')
+--- request
+POST /support/v1/session
+{"mode":"bearer"}
+--- json eval
+'{"visitor": {"id": "~^(?!' . ChatTest::visitor('bad') . ')"}}'
+
+
+
+=== TEST 11: locale and page are kept
+--- as: visitor lea
+--- request
+POST /support/v1/session
+{"mode":"bearer","locale":"he-IL","page":"https://shop.test/a?b=1"}
+--- sql eval
+"SELECT locale, page FROM chat.visitor WHERE id = '"
+. ChatTest::visitor('lea') . "'"
+--- sql_is
+he-IL|https://shop.test/a?b=1
+
+
+
+=== TEST 12: the location's own site may be named
+--- request eval
+"POST /support/v1/session\n{\"mode\":\"bearer\",\"site\":\"$::Site\"}"
+--- json eval
+"{\"site\": {\"name\": \"$::Site\"}}"
+
+
+
+=== TEST 13: another site may not
+--- request
+POST /support/v1/session
+{"mode":"bearer","site":"other-site"}
+--- error_code: 403
+--- json
+{"code": "forbidden"}
+
+
+
+=== TEST 14: without a sign of the same origin there is no cookie
+--- request
+POST /support/v1/session
+{}
+--- error_code: 403
+--- response_headers
+! Set-Cookie
+--- json
+{"status": 403, "code": "forbidden"}
+
+
+
+=== TEST 15: a cross-site request
+--- more_headers
+Sec-Fetch-Site: cross-site
+Origin: http://evil.test
+--- request
+POST /support/v1/session
+{}
+--- error_code: 403
+--- sql
+SELECT count(*) FROM chat.visitor WHERE page = 'http://evil.test/'
+--- sql_is: 0
+
+
+
+=== TEST 16: a request of the same site but another origin
+--- more_headers
+Sec-Fetch-Site: same-site
+Origin: http://localhost
+--- request
+POST /support/v1/session
+{}
+--- error_code: 403
+
+
+
+=== TEST 17: an Origin of another port
+--- more_headers
+Origin: http://localhost:1
+--- request
+POST /support/v1/session
+{}
+--- error_code: 403
+
+
+
+=== TEST 18: an opaque Origin
+--- more_headers
+Origin: null
+--- request
+POST /support/v1/session
+{}
+--- error_code: 403
+
+
+
+=== TEST 19: a field of another type
+--- request
+POST /support/v1/session
+{"mode":"bearer","locale":7}
+--- error_code: 422
+--- json
+{"code": "invalid_field", "field": "locale"}
+
+
+
+=== TEST 20: a mode that does not exist
+--- request
+POST /support/v1/session
+{"mode":"header"}
+--- error_code: 422
+--- json
+{"code": "invalid_field", "field": "mode"}
+
+
+
+=== TEST 21: an unknown field
+--- request
+POST /support/v1/session
+{"mode":"bearer","admin":true}
+--- error_code: 422
+--- json
+{"code": "invalid_field", "field": "admin"}
+
+
+
+=== TEST 22: an allowed origin gets a bearer token, and CORS
+--- chat: chat_origin https://shop.test;
+--- more_headers
+Sec-Fetch-Site: cross-site
+Origin: https://shop.test
+--- request
+POST /support/v1/session
+{"mode":"bearer"}
+--- response_headers_like
+Access-Control-Allow-Origin: https://shop.test
+Vary: .*Origin.*
+--- json
+{"token": "*"}
+
+
+
+=== TEST 23: another origin gets no CORS
+--- chat: chat_origin https://shop.test;
+--- more_headers
+Sec-Fetch-Site: cross-site
+Origin: https://evil.test
+--- request
+POST /support/v1/session
+{"mode":"bearer"}
+--- response_headers
+! Access-Control-Allow-Origin
+
+
+
+=== TEST 24: a preflight of an allowed origin
+--- chat: chat_origin https://shop.test;
+--- more_headers
+Origin: https://shop.test
+Access-Control-Request-Method: POST
+Access-Control-Request-Headers: authorization,content-type
+--- request
+OPTIONS /support/v1/session
+--- error_code: 204
+--- response_headers_like
+Access-Control-Allow-Origin: https://shop.test
+Access-Control-Allow-Methods: .*POST.*
+Access-Control-Allow-Headers: (?i).*authorization.*
+
+
+
+=== TEST 25: a preflight of another origin
+--- chat: chat_origin https://shop.test;
+--- more_headers
+Origin: https://evil.test
+Access-Control-Request-Method: POST
+--- request
+OPTIONS /support/v1/session
+--- error_code_like: ^40[35]$
+--- response_headers
+! Access-Control-Allow-Origin
