@@ -99,7 +99,8 @@ sub check_record {
 
 # Killed under load.
 
-ok(run_until { acknowledged() > 200 } 20, 'messages flow');
+ok((run_until { acknowledged() > 200 } 20),
+   'messages flow');
 refusals();
 
 $postgres->kill9;
@@ -119,7 +120,8 @@ cmp_ok(acknowledged() - $before, '<=', 8,
 
 $postgres->start;
 my $back = acknowledged();
-ok(run_until { acknowledged() > $back + 200 } 30, 'back: messages flow');
+ok((run_until { acknowledged() > $back + 200 } 30),
+   'back: messages flow');
 check_record('killed');
 
 
@@ -153,7 +155,8 @@ $first->{sent} = 100000;
 # Frozen.
 
 $back = acknowledged();
-ok(run_until { acknowledged() > $back + 100 } 20, 'messages flow again');
+ok((run_until { acknowledged() > $back + 100 } 20),
+   'messages flow again');
 refusals();
 
 $postgres->freeze;
@@ -174,25 +177,25 @@ is($call->wait->status, 503, 'frozen: and is not ready');
 
 $postgres->thaw;
 $back = acknowledged();
-ok(run_until { acknowledged() > $back + 200 } 30, 'thawed: messages flow');
+ok((run_until { acknowledged() > $back + 200 } 30),
+   'thawed: messages flow');
 check_record('frozen');
 
 
 # A transaction that holds a conversation: the others do not wait for it.
 
 my $held = $senders[1];
-my $others = [grep { $_ != $held } @senders];
 my $pid = open my $lock, '|-', 'psql', '-XqAt', $conninfo
     or die "psql: $!\n";
 $lock->autoflush;
 print $lock "BEGIN; SELECT 1 FROM chat.conversation "
             . "WHERE id = '$held->{conversation}' FOR UPDATE;\n"
             . "\\! touch $nginx->{root}/locked\n";
-ok(wait_until { -e "$nginx->{root}/locked" } 'a conversation is locked');
+ok((wait_until { -e "$nginx->{root}/locked" }), 'a conversation is locked');
 
 my $count = keys %{$held->{acknowledged}};
 $back = acknowledged();
-ok(run_until { acknowledged() > $back + 300 } 20,
+ok((run_until { acknowledged() > $back + 300 } 20),
    'locked: messages flow in the others');
 cmp_ok(scalar(keys %{$held->{acknowledged}}) - $count, '<=', 1,
        'locked: not in that one');

@@ -65,7 +65,8 @@ sub run_until(&$) {
 }
 
 
-ok(run_until { acknowledged() > 100 } 20, 'messages flow');
+ok((run_until { acknowledged() > 100 } 20),
+   'messages flow');
 
 my %old;
 
@@ -74,17 +75,18 @@ for my $n (1 .. 3) {
     my @old = $nginx->worker_pids('all');
 
     $nginx->signal('HUP');
-    ok(run_until {
+    ok((run_until {
         my @now = $nginx->worker_pids;
         @now == 2 && !grep { my $pid = $_; grep { $pid == $_ } @old } @now;
-    } 10, "reload $n: new workers");
+    } 10),
+   "reload $n: new workers");
 
     my $began = time;
-    ok(run_until { !grep { ChatTest::Nginx::alive($_) } @old } $drain + 4,
-       "reload $n: the old ones go");
+    ok((run_until { !grep { ChatTest::Nginx::alive($_) } @old } $drain + 4),
+   "reload $n: the old ones go");
     cmp_ok(time - $began, '<', $drain + 2, "reload $n: in time");
-    ok(run_until { acknowledged() > $before + 100 } 20,
-       "reload $n: messages flow");
+    ok((run_until { acknowledged() > $before + 100 } 20),
+   "reload $n: messages flow");
 }
 
 
@@ -116,7 +118,7 @@ is(scalar(grep { $_ && $_->status == 200 } @answers), scalar @waiting,
 is(scalar(grep { $_ && @{$_->json->{events}} == 0 } @answers),
    scalar @waiting, 'with nothing new');
 cmp_ok(time - $began, '<', $drain + 1, 'in time');
-ok(wait_until { !grep { ChatTest::Nginx::alive($_) } @old } $drain + 2,
+ok((wait_until { !grep { ChatTest::Nginx::alive($_) } @old } $drain + 2),
    'and the old workers go');
 
 

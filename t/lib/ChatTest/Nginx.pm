@@ -16,7 +16,8 @@ my $count = 0;
 
 # Options: workers, postgres (conninfo), name, main, http, server (text for
 # these blocks), location (text in /support/), ready (0: do not wait for
-# PostgreSQL), log (level), chat ("on" or a half).
+# PostgreSQL), log (level), chat ("on" or a half); or text, a sub that is given
+# the object and returns the whole configuration.
 
 sub new {
     my ($class, %opt) = @_;
@@ -57,6 +58,8 @@ sub client {
 
 sub configuration {
     my ($self) = @_;
+
+    return $self->{text}->($self) if $self->{text};
 
     my $root = $self->{root};
     my $postgres = $self->{postgres} // ChatTest::postgres();
@@ -153,10 +156,10 @@ sub wait_ready {
 
     ChatTest::wait_until {
         my $answer = eval { $self->client->get('/support/v1/ready') };
-        my $worker = $answer && $answer->header('X-Worker');
+        my @workers = $self->worker_pids;
+        my $worker = $answer && $answer->header('X-Worker') // $workers[0];
 
         $ready{$worker} = 1 if $answer && $answer->status == 200;
-        my @workers = $self->worker_pids;
         return @workers == $self->{workers}
                && !grep { !$ready{$_} } @workers;
     } $seconds // 20 or die "nginx is not ready:\n" . $self->tail;
