@@ -40,7 +40,7 @@ sub sign_in {
            . ($more // ',"mode":"bearer"') . '}';
 }
 
-plan tests => 0;
+plan tests => 1;
 run_tests();
 
 __DATA__
@@ -143,6 +143,8 @@ main::sign_in('dana@shop.test', 'right-password')
 
 
 === TEST 10: fields that are missing or none
+--- more_headers
+Sec-Fetch-Site: same-origin
 --- request eval
 ["POST /support/v1/agent/session\n" . '{"mode":"bearer","email":"a@b.c"}',
  "POST /support/v1/agent/session\n" . '{"mode":"bearer","password":"x"}',

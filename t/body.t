@@ -8,6 +8,7 @@ use ChatTest::Block;
 our $Id = conversation('alice', 'first');
 our $Path = "/support/v1/conversations/$Id/messages";
 
+sub members { return '{' . join(',', map { qq("k$_":1) } 1 .. $_[0]) . '}' }
 sub deep { return '[' x $_[0] . ']' x $_[0] }
 
 # every block sends to the same conversation, where nothing may arrive
@@ -28,7 +29,7 @@ Test::Nginx::Socket::add_block_preprocessor(sub {
 });
 
 no_shuffle();
-plan tests => 0;
+plan tests => 1;
 run_tests();
 
 __DATA__
@@ -283,6 +284,8 @@ qq(\xef\xbb\xbf{"client_msg_id":"a","text":"a"})
 "POST $::Path HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 . "Authorization: Bearer " . ChatTest::visitor_token('alice') . "\r\n"
 . "Content-Type: application/json\r\nContent-Length: 20000000\r\n\r\n{"
+--- timeout: 1s
+--- abort
 --- error_code: 413
 --- json
 {"code": "too_large"}
@@ -399,7 +402,7 @@ my $body = '{"client_msg_id":"a","text":"hi"}';
 
 === TEST 40: more members than any request has
 --- send eval
-'{' . join(',', map { qq("k$_":1) } 1 .. 300) . '}'
+main::members(300)
 --- error_code_like: ^(400|422)$
 
 

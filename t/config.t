@@ -26,7 +26,7 @@ Test::Nginx::Socket::add_test_cleanup_handler(sub {
     }
 });
 
-plan tests => 0;
+plan tests => 1;
 run_tests();
 
 __DATA__
@@ -148,9 +148,8 @@ invalid number of arguments in "chat_status" directive
 --- must_die
 --- suppress_stderr
 --- error_log
-"chat_postgres" directive is invalid: it takes a connection string of libpq
-"host=/run/postgresql dbname=chat user=chat"
-or "file:<path>"
+it has an option unknown to libpq
+"chat_postgres" directive is invalid, it takes a connection string of libpq such as "host=/run/postgresql dbname=chat user=chat", or "file:<path>" of a file with one
 
 
 
@@ -160,14 +159,26 @@ or "file:<path>"
 --- must_die
 --- suppress_stderr
 --- error_log
+PostgreSQL connection string is empty
+"chat_postgres" directive is invalid, it takes a connection string of libpq such as "host=/run/postgresql dbname=chat user=chat", or "file:<path>" of a file with one
+
+
+
+=== TEST 14: chat_postgres without a user
+--- http_config
+    chat_postgres "host=/run/postgresql dbname=chat";
+--- must_die
+--- suppress_stderr
+--- error_log
+no "user" in PostgreSQL connection string
 "chat_postgres" directive is invalid
 
 
 
-=== TEST 14: chat_postgres twice
+=== TEST 15: chat_postgres twice
 --- http_config
-    chat_postgres "dbname=chat";
-    chat_postgres "dbname=chat";
+    chat_postgres "dbname=chat user=chat";
+    chat_postgres "dbname=chat user=chat";
 --- must_die
 --- suppress_stderr
 --- error_log
@@ -175,8 +186,8 @@ or "file:<path>"
 
 
 
-=== TEST 15: chat_postgres in a location
---- chat: chat_postgres "dbname=chat";
+=== TEST 16: chat_postgres in a location
+--- chat: chat_postgres "dbname=chat user=chat";
 --- must_die
 --- suppress_stderr
 --- error_log
@@ -184,18 +195,19 @@ or "file:<path>"
 
 
 
-=== TEST 16: chat_postgres from a file that is not there
+=== TEST 17: chat_postgres from a file that is not there
 --- http_config
     chat_postgres file:$TEST_NGINX_SERVER_ROOT/html/none;
 --- must_die
 --- suppress_stderr
 --- error_log
-"chat_postgres" directive: the file
-does not exist
+open() "
+failed (2: No such file or directory)
+"chat_postgres" directive is invalid, it takes a connection string of libpq such as "host=/run/postgresql dbname=chat user=chat", or "file:<path>" of a file with one
 
 
 
-=== TEST 17: chat_postgres from a file of something else
+=== TEST 18: chat_postgres from a file of something else
 --- user_files
 >>> conninfo
 nonsense
@@ -204,22 +216,23 @@ nonsense
 --- must_die
 --- suppress_stderr
 --- error_log
-"chat_postgres" directive is invalid
+invalid PostgreSQL connection string
+"chat_postgres" directive is invalid, it takes a connection string of libpq such as "host=/run/postgresql dbname=chat user=chat", or "file:<path>" of a file with one
 
 
 
-=== TEST 18: chat_postgres from a directory
+=== TEST 19: chat_postgres from a directory
 --- http_config
     chat_postgres file:$TEST_NGINX_SERVER_ROOT/html;
 --- must_die
 --- suppress_stderr
 --- error_log
-"chat_postgres" directive:
-is not a regular file
+failed (21: Is a directory)
+"chat_postgres" directive is invalid, it takes a connection string of libpq such as "host=/run/postgresql dbname=chat user=chat", or "file:<path>" of a file with one
 
 
 
-=== TEST 19: no chat_key
+=== TEST 20: no chat_key
 --- http_config
     #chat_key
 --- must_die
@@ -229,7 +242,7 @@ is not a regular file
 
 
 
-=== TEST 20: chat_key of a file that is not there
+=== TEST 21: chat_key of a file that is not there
 --- http_config
     chat_key $TEST_NGINX_SERVER_ROOT/html/none;
 --- must_die
@@ -241,7 +254,7 @@ create" makes it
 
 
 
-=== TEST 21: chat_key with another word
+=== TEST 22: chat_key with another word
 --- http_config
     chat_key $TEST_NGINX_SERVER_ROOT/html/none make;
 --- must_die
@@ -251,7 +264,7 @@ create" makes it
 
 
 
-=== TEST 22: chat_key twice
+=== TEST 23: chat_key twice
 --- http_config
     chat_key $TEST_NGINX_KEYS;
     chat_key $TEST_NGINX_KEYS;
@@ -262,7 +275,7 @@ create" makes it
 
 
 
-=== TEST 23: a key that is too short
+=== TEST 24: a key that is too short
 --- user_files
 >>> k
 # a comment
@@ -276,7 +289,7 @@ c0ffee00 0011
 
 
 
-=== TEST 24: a key id that is none
+=== TEST 25: a key id that is none
 --- user_files
 >>> k
 key1 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
@@ -289,7 +302,7 @@ key1 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 
 
 
-=== TEST 25: three keys
+=== TEST 26: three keys
 --- user_files
 >>> k
 c0ffee01 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
@@ -304,7 +317,7 @@ c0ffee03 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 
 
 
-=== TEST 26: one key id twice
+=== TEST 27: one key id twice
 --- user_files
 >>> k
 c0ffee01 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
@@ -318,7 +331,7 @@ C0FFEE01 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 
 
 
-=== TEST 27: no key in the file
+=== TEST 28: no key in the file
 --- user_files
 >>> k
 # nothing
@@ -331,7 +344,7 @@ C0FFEE01 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 
 
 
-=== TEST 28: a key file that is a directory
+=== TEST 29: a key file that is a directory
 --- http_config
     chat_key $TEST_NGINX_SERVER_ROOT/html;
 --- must_die
@@ -342,7 +355,7 @@ is not a regular file
 
 
 
-=== TEST 29: no word of a key is in the log
+=== TEST 30: no word of a key is in the log
 --- user_files
 >>> k
 c0ffee01 secret-secret
@@ -357,7 +370,7 @@ secret-secret
 
 
 
-=== TEST 30: chat_site with other characters
+=== TEST 31: chat_site with other characters
 --- chat: chat_site "My Shop";
 --- must_die
 --- suppress_stderr
@@ -367,7 +380,7 @@ it must be 1 to 32 characters of a-z, 0-9, "_" or "-"
 
 
 
-=== TEST 31: chat_site that is too long
+=== TEST 32: chat_site that is too long
 --- chat: chat_site abcdefghijabcdefghijabcdefghijabc;
 --- must_die
 --- suppress_stderr
@@ -376,7 +389,7 @@ it must be 1 to 32 characters of a-z, 0-9, "_" or "-"
 
 
 
-=== TEST 32: chat_site twice
+=== TEST 33: chat_site twice
 --- chat: chat_site a; chat_site a;
 --- must_die
 --- suppress_stderr
@@ -385,7 +398,7 @@ it must be 1 to 32 characters of a-z, 0-9, "_" or "-"
 
 
 
-=== TEST 33: chat_origin with a path
+=== TEST 34: chat_origin with a path
 --- chat: chat_origin https://shop.test/a;
 --- must_die
 --- suppress_stderr
@@ -395,7 +408,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 34: chat_origin of all
+=== TEST 35: chat_origin of all
 --- chat: chat_origin *;
 --- must_die
 --- suppress_stderr
@@ -404,7 +417,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 35: chat_origin none and another
+=== TEST 36: chat_origin none and another
 --- chat: chat_origin https://shop.test none;
 --- must_die
 --- suppress_stderr
@@ -413,7 +426,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 36: chat_origin twice
+=== TEST 37: chat_origin twice
 --- chat: chat_origin none; chat_origin none;
 --- must_die
 --- suppress_stderr
@@ -422,7 +435,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 37: chat_secure with another word
+=== TEST 38: chat_secure with another word
 --- chat: chat_secure yes;
 --- must_die
 --- suppress_stderr
@@ -431,7 +444,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 38: chat_secure twice
+=== TEST 39: chat_secure twice
 --- chat: chat_secure on; chat_secure on;
 --- must_die
 --- suppress_stderr
@@ -440,7 +453,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 39: chat_poll_timeout that is no time
+=== TEST 40: chat_poll_timeout that is no time
 --- chat: chat_poll_timeout soon;
 --- must_die
 --- suppress_stderr
@@ -449,7 +462,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 40: chat_poll_timeout that is too long
+=== TEST 41: chat_poll_timeout that is too long
 --- chat: chat_poll_timeout 56s;
 --- must_die
 --- suppress_stderr
@@ -458,7 +471,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 41: chat_poll_timeout twice
+=== TEST 42: chat_poll_timeout twice
 --- chat: chat_poll_timeout 5s; chat_poll_timeout 5s;
 --- must_die
 --- suppress_stderr
@@ -467,7 +480,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 42: chat_max_message that is no size
+=== TEST 43: chat_max_message that is no size
 --- chat: chat_max_message big;
 --- must_die
 --- suppress_stderr
@@ -476,7 +489,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 43: chat_max_message of nothing
+=== TEST 44: chat_max_message of nothing
 --- chat: chat_max_message 0;
 --- must_die
 --- suppress_stderr
@@ -485,7 +498,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 44: chat_max_message that is too large
+=== TEST 45: chat_max_message that is too large
 --- chat: chat_max_message 17k;
 --- must_die
 --- suppress_stderr
@@ -494,7 +507,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 45: chat_max_message twice
+=== TEST 46: chat_max_message twice
 --- chat: chat_max_message 1k; chat_max_message 1k;
 --- must_die
 --- suppress_stderr
@@ -503,7 +516,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 46: chat_drain of nothing
+=== TEST 47: chat_drain of nothing
 --- http_config
     chat_drain 0;
 --- must_die
@@ -513,7 +526,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 47: chat_drain twice
+=== TEST 48: chat_drain twice
 --- http_config
     chat_drain 5s;
     chat_drain 5s;
@@ -524,7 +537,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 48: chat_drain in a location
+=== TEST 49: chat_drain in a location
 --- chat: chat_drain 5s;
 --- must_die
 --- suppress_stderr
@@ -533,7 +546,7 @@ it must be "none" alone, or exact origins such as "https://shop.example.com"
 
 
 
-=== TEST 49: chat_migrate with another word
+=== TEST 50: chat_migrate with another word
 --- http_config
     chat_migrate maybe;
 --- must_die
@@ -543,7 +556,7 @@ invalid value "maybe" in "chat_migrate" directive, it must be "on" or "off"
 
 
 
-=== TEST 50: chat_migrate twice
+=== TEST 51: chat_migrate twice
 --- http_config
     chat_migrate on;
     chat_migrate on;
@@ -554,7 +567,7 @@ invalid value "maybe" in "chat_migrate" directive, it must be "on" or "off"
 
 
 
-=== TEST 51: chat_thread_pool of a pool that is not there
+=== TEST 52: chat_thread_pool of a pool that is not there
 --- http_config
     chat_thread_pool workers;
 --- must_die
@@ -564,7 +577,7 @@ unknown thread pool "workers"
 
 
 
-=== TEST 52: chat_thread_pool twice
+=== TEST 53: chat_thread_pool twice
 --- http_config
     chat_thread_pool default;
     chat_thread_pool default;
@@ -575,7 +588,7 @@ unknown thread pool "workers"
 
 
 
-=== TEST 53: everything said, everything right
+=== TEST 54: everything said, everything right
 --- main_config
     thread_pool chat threads=2;
 --- http_config
@@ -609,7 +622,7 @@ GET /support/v1/ready
 
 
 
-=== TEST 54: chat_key makes the file, for its owner alone
+=== TEST 55: chat_key makes the file, for its owner alone
 --- http_config
     chat_key $TEST_NGINX_SERVER_ROOT/html/made create;
 --- request
@@ -620,7 +633,7 @@ GET /support/v1/ready
 
 
 
-=== TEST 55: chat_key leaves a file that is there
+=== TEST 56: chat_key leaves a file that is there
 --- http_config
     chat_key $TEST_NGINX_SERVER_ROOT/html/kept create;
 --- user_files
@@ -636,7 +649,7 @@ c0ffee01 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 
 
 
-=== TEST 56: a key file that all may read is a warning
+=== TEST 57: a key file that all may read is a warning
 --- http_config
     chat_key $TEST_NGINX_SERVER_ROOT/html/open;
 --- user_files
@@ -649,7 +662,7 @@ GET /support/v1/live
 
 
 
-=== TEST 57: the module may be loaded and not used
+=== TEST 58: the module may be loaded and not used
 --- http_config
     #chat_postgres
     #chat_key
@@ -666,7 +679,7 @@ GET /t
 
 
 
-=== TEST 58: chat_status alone needs nothing
+=== TEST 59: chat_status alone needs nothing
 --- http_config
     #chat_postgres
     #chat_key

@@ -18,7 +18,7 @@ sub stream {
     return 'GET /support/v1/stream?conversation=' . ($id // $Id) . "&$query";
 }
 
-plan tests => 0;
+plan tests => 1;
 run_tests();
 
 __DATA__

@@ -26,7 +26,7 @@ sub marks {
            . "WHERE conversation = '$Id[$n]' ORDER BY kind";
 }
 
-plan tests => 0;
+plan tests => 1;
 run_tests();
 
 __DATA__

@@ -6,7 +6,7 @@ use ChatTest::Block;
 
 our $Id = conversation('alice', 'hello');
 
-plan tests => 0;
+plan tests => 1;
 run_tests();
 
 __DATA__
@@ -30,7 +30,7 @@ Content-Type: application/json
 
 === TEST 3: live without PostgreSQL, not ready
 --- http_config
-    chat_postgres "host=/nonexistent dbname=chat";
+    chat_postgres "host=/nonexistent dbname=chat user=chat";
 --- not_ready
 --- request eval
 ["GET /support/v1/live", "GET /support/v1/ready"]
@@ -43,7 +43,7 @@ Content-Type: application/json
 
 === TEST 4: without PostgreSQL everything else is 503, with Retry-After
 --- http_config
-    chat_postgres "host=/nonexistent dbname=chat";
+    chat_postgres "host=/nonexistent dbname=chat user=chat";
 --- not_ready
 --- as: visitor alice
 --- timeout: 2s
@@ -63,7 +63,7 @@ Content-Type: application/json
 
 === TEST 5: pages are served without PostgreSQL
 --- http_config
-    chat_postgres "host=/nonexistent dbname=chat";
+    chat_postgres "host=/nonexistent dbname=chat user=chat";
 --- not_ready
 --- request eval
 ["GET /support/w.js", "GET /support/console/"]
@@ -74,7 +74,7 @@ Content-Type: application/json
 
 === TEST 6: bad input is bad without PostgreSQL too
 --- http_config
-    chat_postgres "host=/nonexistent dbname=chat";
+    chat_postgres "host=/nonexistent dbname=chat user=chat";
 --- not_ready
 --- as: visitor alice
 --- request
@@ -133,14 +133,16 @@ nobody
 --- config
     location /support/ {
         chat on;
-        add_header X-Log "$chat_site $chat_role $chat_visitor $chat_conversation $chat_action $chat_transport" always;
+        add_header X-Who "$chat_site $chat_role $chat_visitor" always;
+        add_header X-What "$chat_conversation $chat_action $chat_transport"
+                   always;
     }
 --- as: visitor alice
 --- request eval
 "GET /support/v1/conversations/$::Id"
 --- response_headers_like eval
-'X-Log: ' . ChatTest::site() . ' visitor ' . ChatTest::visitor('alice')
-. " $::Id [a-z_.]+ http"
+'X-Who: ' . ChatTest::site() . ' visitor ' . ChatTest::visitor('alice')
+. "\nX-What: $::Id [a-z_.]+ http"
 
 
 
@@ -161,7 +163,10 @@ X-Log: agent poll
 === TEST 12: variables outside of chat
 --- config
     location /support/ { chat on; }
-    location /t { add_header X-Log "[$chat_site$chat_role$chat_visitor]"; return 204; }
+    location /t {
+        add_header X-Log "[$chat_site$chat_role$chat_visitor]";
+        return 204;
+    }
 --- request
 GET /t
 --- error_code: 204
