@@ -70,7 +70,9 @@ RETURNS TABLE (body text) LANGUAGE sql STABLE AS $$
                'version', p_version + coalesce(sum(m.upto), 0),
                'read', coalesce(json_object_agg(m.reader, m.upto)
                                 FILTER (WHERE m.reader IS NOT NULL),
-                                '{}'))::text
+                                '{}'),
+               'typing', json_build_array(),
+               'presence', json_build_array())::text
       FROM (SELECT m.kind || ':' || m.reader AS reader,
                    CASE WHEN p_kind = 'agent' THEN m.seq
                         ELSE m.public_seq END AS upto
