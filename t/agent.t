@@ -40,7 +40,7 @@ sub sign_in {
            . ($more // ',"mode":"bearer"') . '}';
 }
 
-plan tests => 1;
+plan tests => 50;
 run_tests();
 
 __DATA__

@@ -42,7 +42,7 @@ sub routes {
 our $Message = "POST /support/v1/conversations/$Id/messages\n"
                . '{"client_msg_id":"o-1","text":"of which origin?"}';
 
-plan tests => 1;
+plan tests => 129;
 run_tests();
 
 __DATA__

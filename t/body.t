@@ -29,7 +29,7 @@ Test::Nginx::Socket::add_block_preprocessor(sub {
 });
 
 no_shuffle();
-plan tests => 1;
+plan tests => 124;
 run_tests();
 
 __DATA__

@@ -26,7 +26,7 @@ Test::Nginx::Socket::add_test_cleanup_handler(sub {
     }
 });
 
-plan tests => 1;
+plan tests => 136;
 run_tests();
 
 __DATA__

@@ -20,7 +20,7 @@ our @Many = map { conversation('many', "talk $_") } 1 .. 5;
 sub listed { return join ', ', map { qq({"id": "$_"}) } @_ }
 sub create { return "POST /support/v1/conversations\n$_[0]" }
 
-plan tests => 1;
+plan tests => 68;
 run_tests();
 
 __DATA__

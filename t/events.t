@@ -38,7 +38,7 @@ sub page {
 
 sub seqs { return join ', ', map { qq({"seq": $_}) } @_ }
 
-plan tests => 1;
+plan tests => 74;
 run_tests();
 
 __DATA__

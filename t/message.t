@@ -28,7 +28,7 @@ sub events {
            . 'ORDER BY seq';
 }
 
-plan tests => 1;
+plan tests => 57;
 run_tests();
 
 __DATA__

@@ -24,7 +24,7 @@ sub row {
            . "FROM chat.conversation WHERE id = '$Id{$n}'";
 }
 
-plan tests => 1;
+plan tests => 65;
 run_tests();
 
 __DATA__

@@ -18,7 +18,7 @@ sub stream {
     return 'GET /support/v1/stream?conversation=' . ($id // $Id) . "&$query";
 }
 
-plan tests => 1;
+plan tests => 52;
 run_tests();
 
 __DATA__

@@ -26,7 +26,7 @@ sub marks {
            . "WHERE conversation = '$Id[$n]' ORDER BY kind";
 }
 
-plan tests => 1;
+plan tests => 30;
 run_tests();
 
 __DATA__

@@ -4,7 +4,7 @@ use Test::Nginx::Socket;
 use ChatTest;
 use ChatTest::Block;
 
-plan tests => 1;
+plan tests => 53;
 run_tests();
 
 __DATA__

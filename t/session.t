@@ -11,7 +11,7 @@ psql("UPDATE chat.visitor SET name = 'Nora' WHERE id = '"
      . visitor('nora') . "'");
 our $Talk = conversation('nora', 'good morning', 'anybody?');
 
-plan tests => 1;
+plan tests => 56;
 run_tests();
 
 __DATA__

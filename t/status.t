@@ -6,7 +6,7 @@ use ChatTest::Block;
 
 our $Id = conversation('alice', 'hello');
 
-plan tests => 1;
+plan tests => 42;
 run_tests();
 
 __DATA__
@@ -72,19 +72,7 @@ Content-Type: application/json
 
 
 
-=== TEST 6: bad input is bad without PostgreSQL too
---- http_config
-    chat_postgres "host=/nonexistent dbname=chat user=chat";
---- not_ready
---- as: visitor alice
---- request
-POST /support/v1/conversations
-{"client_msg_id":"a"}
---- error_code: 422
-
-
-
-=== TEST 7: chat_status in Prometheus' format
+=== TEST 6: chat_status in Prometheus' format
 --- config
     location /support/ { chat on; }
     location = /status { chat_status; }
@@ -97,7 +85,7 @@ Content-Type: text/plain.*
 
 
 
-=== TEST 8: chat_status in JSON
+=== TEST 7: chat_status in JSON
 --- config
     location /support/ { chat on; }
     location = /status { chat_status; }
@@ -112,7 +100,7 @@ Content-Type: text/plain.*
 
 
 
-=== TEST 9: chat_status counts what it is said to
+=== TEST 8: chat_status counts what it is said to
 --- config
     location /support/ { chat on; }
     location = /status { chat_status; }
@@ -129,7 +117,7 @@ nobody
 
 
 
-=== TEST 10: variables
+=== TEST 9: variables
 --- config
     location /support/ {
         chat on;
@@ -146,7 +134,7 @@ nobody
 
 
 
-=== TEST 11: variables of an agent's poll
+=== TEST 10: variables of an agent's poll
 --- config
     location /support/ {
         chat on;
@@ -160,7 +148,7 @@ X-Log: agent poll
 
 
 
-=== TEST 12: variables outside of chat
+=== TEST 11: variables outside of chat
 --- config
     location /support/ { chat on; }
     location /t {
