@@ -93,7 +93,6 @@ is(contains($answer->json, {events => [{seq => 5, text => 'yes'}]}), undef,
 # a change of status, and a read mark
 
 $next = $answer->json->{next};
-my $state = $answer->json->{state}{version};
 $poll = stream($visitor, conversation => $conversation, since => $next,
                wait => 25);
 $agent->patch($path, {status => 'resolved'});
@@ -102,8 +101,8 @@ is(contains($poll->wait(5)->json,
    'a change of status crosses too');
 
 $next = $visitor->get("$path/events")->json->{next};
-$state = $visitor->get("/support/v1/stream?conversation=$conversation"
-                       . "&since=$next&wait=0")->json->{state}{version};
+my $state = $visitor->get("/support/v1/stream?conversation=$conversation"
+                       . "&since=$next&state=0&wait=0")->json->{state}{version};
 $poll = stream($visitor, conversation => $conversation, since => $next,
                state => $state, wait => 25);
 ok(!$poll->poll, 'a poll with the state at its version waits');
