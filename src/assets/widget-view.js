@@ -56,7 +56,7 @@ export function createView(frame, i18n, actions) {
 
     const panel = h('dialog', { 'class': 'panel', 'part': 'panel',
                                 'id': 'panel', 'aria-labelledby': 'title' },
-        h('header', { class: 'head' },
+        h('div', { class: 'head' },
           h('h2', { id: 'title' }, t('title')),
           h('button', { 'type': 'button', 'class': 'close',
                         'aria-label': t('close'), 'onclick': actions.close },
