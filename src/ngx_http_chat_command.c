@@ -29,6 +29,8 @@ static void ngx_http_chat_command_page(ngx_http_chat_command_t *cmd,
 static ngx_int_t ngx_http_chat_command_which(ngx_http_chat_command_t *cmd,
     PGresult *res);
 static void ngx_http_chat_command_was_read(ngx_http_chat_call_t *call);
+static void ngx_http_chat_command_mark(ngx_http_chat_command_t *cmd,
+    ngx_uint_t audience, int64_t seq, ngx_str_t *reader);
 static ngx_int_t ngx_http_chat_command_ids(u_char *p);
 
 
@@ -412,6 +414,7 @@ ngx_http_chat_command_read(ngx_http_chat_actor_t *actor,
 static void
 ngx_http_chat_command_was_read(ngx_http_chat_call_t *call)
 {
+    ngx_str_t                 reader;
     ngx_http_chat_command_t  *cmd;
 
     cmd = call->data;
@@ -422,10 +425,56 @@ ngx_http_chat_command_was_read(ngx_http_chat_call_t *call)
         cmd->seq = ngx_http_chat_col_int8(call->res, 0, 1);
 
         if (ngx_http_chat_col_bool(call->res, 0, 2)) {
-            ngx_http_chat_feed_touch(&cmd->conversation,
-                                     cmd->actor.site->id);
+            ngx_http_chat_col_text(call->res, 0, 4, &reader);
+
+            ngx_http_chat_command_mark(cmd, NGX_HTTP_CHAT_AGENT, cmd->seq,
+                                       &reader);
+            ngx_http_chat_command_mark(cmd, NGX_HTTP_CHAT_VISITOR,
+                                       ngx_http_chat_col_int8(call->res, 0,
+                                                              3),
+                                       &reader);
         }
     }
 
     ngx_http_chat_command_end(cmd);
+}
+
+
+/* a visitor is told of the last public event at or below the mark */
+
+static void
+ngx_http_chat_command_mark(ngx_http_chat_command_t *cmd, ngx_uint_t audience,
+    int64_t seq, ngx_str_t *reader)
+{
+    u_char                 *p;
+    ngx_str_t               json;
+    ngx_http_chat_event_t  *event;
+
+    json.len = sizeof("{\"type\":\"read\",\"conversation\":\"\","
+                      "\"sender\":,\"upto\":}")
+               + NGX_HTTP_CHAT_ID_LEN + NGX_INT64_LEN + reader->len;
+
+    json.data = ngx_alloc(json.len, ngx_cycle->log);
+    if (json.data == NULL) {
+        return;
+    }
+
+    p = ngx_sprintf(json.data, "{\"type\":\"read\",\"conversation\":\"");
+    p = ngx_http_chat_id_write(p, &cmd->conversation);
+    p = ngx_sprintf(p, "\",\"sender\":%V,\"upto\":%L}", reader, seq);
+
+    json.len = p - json.data;
+
+    event = ngx_http_chat_event_wrap(&cmd->conversation,
+                                     cmd->actor.site->id, 0, audience, &json);
+    ngx_free(json.data);
+
+    if (event == NULL) {
+        return;
+    }
+
+    event->sender = cmd->actor.id;
+
+    ngx_http_chat_feed_signal(event);
+    ngx_http_chat_event_release(event);
 }

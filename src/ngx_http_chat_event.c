@@ -74,8 +74,9 @@ ngx_http_chat_event_make(PGresult *res, ngx_uint_t row, ngx_uint_t col,
     event->site = site;
     event->seq = ngx_http_chat_col_int8(res, row,
                                         col + NGX_HTTP_CHAT_E_SEQ);
-    event->internal = ngx_http_chat_col_bool(res, row,
-                                             col + NGX_HTTP_CHAT_E_INTERNAL);
+    event->audience = ngx_http_chat_col_bool(res, row,
+                                             col + NGX_HTTP_CHAT_E_INTERNAL)
+                      ? NGX_HTTP_CHAT_AGENT : NGX_HTTP_CHAT_MEMBER;
     event->created = ngx_http_chat_col_int8(res, row,
                                             col + NGX_HTTP_CHAT_E_CREATED);
 
@@ -83,6 +84,34 @@ ngx_http_chat_event_make(PGresult *res, ngx_uint_t row, ngx_uint_t col,
 
     p = ngx_http_chat_event_write(event->json.data, event, &e);
     event->json.len = p - event->json.data;
+
+    return event;
+}
+
+
+ngx_http_chat_event_t *
+ngx_http_chat_event_wrap(ngx_http_chat_id_t *conversation, int32_t site,
+    int64_t seq, ngx_uint_t audience, ngx_str_t *json)
+{
+    ngx_http_chat_event_t  *event;
+
+    event = ngx_alloc(sizeof(ngx_http_chat_event_t) + json->len,
+                      ngx_cycle->log);
+    if (event == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(event, sizeof(ngx_http_chat_event_t));
+
+    event->refs = 1;
+    event->conversation = *conversation;
+    event->site = site;
+    event->seq = seq;
+    event->audience = audience;
+
+    event->json.data = (u_char *) event + sizeof(ngx_http_chat_event_t);
+    event->json.len = json->len;
+    ngx_memcpy(event->json.data, json->data, json->len);
 
     return event;
 }
@@ -156,7 +185,8 @@ ngx_http_chat_event_write(u_char *p, ngx_http_chat_event_t *event,
     }
 
     p = ngx_sprintf(p, "},\"visibility\":\"%s\"",
-                    event->internal ? "internal" : "public");
+                    ngx_http_chat_event_internal(event) ? "internal"
+                                                        : "public");
 
     if (e->text.data != NULL) {
         p = ngx_http_chat_event_string(p, ",\"text\":\"", &e->text);

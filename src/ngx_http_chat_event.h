@@ -41,16 +41,18 @@
 
 
 /*
- * One durable event, immutable, serialized once in a worker for every
- * subscriber and transport.  One allocation outside any pool, counted.
+ * One event, immutable, serialized once in a worker for every subscriber and
+ * transport.  One allocation outside any pool, counted.  Events without seq
+ * (typing, read marks, presence) are not stored.
  */
 
 typedef struct {
     ngx_uint_t                refs;
     ngx_http_chat_id_t        conversation;
     int32_t                   site;
-    unsigned                  internal:1;
-    int64_t                   seq;
+    ngx_uint_t                audience;      /* bits of kinds */
+    ngx_http_chat_id_t        sender;        /* of an event without seq */
+    int64_t                   seq;           /* 0: not stored */
     int64_t                   created;       /* ms since the epoch */
     ngx_str_t                 json;          /* an object, without newline */
 } ngx_http_chat_event_t;
@@ -63,6 +65,17 @@ typedef struct {
 ngx_http_chat_event_t *ngx_http_chat_event_make(PGresult *res,
     ngx_uint_t row, ngx_uint_t col, ngx_http_chat_id_t *conversation,
     int32_t site);
+
+/*
+ * One that has been serialized already, with one reference: by another worker
+ * or of an event that is not stored.  json is copied.  NULL: out of memory.
+ */
+ngx_http_chat_event_t *ngx_http_chat_event_wrap(
+    ngx_http_chat_id_t *conversation, int32_t site, int64_t seq,
+    ngx_uint_t audience, ngx_str_t *json);
+
+#define ngx_http_chat_event_internal(e)                                      \
+    (((e)->audience & NGX_HTTP_CHAT_VISITOR) == 0)
 
 /* drops one reference; frees it with the last */
 void ngx_http_chat_event_release(ngx_http_chat_event_t *event);

@@ -13,6 +13,9 @@
 
 static void ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s,
     void *data);
+static void ngx_http_chat_feed_confirmed(ngx_http_chat_feed_t *f);
+static void ngx_http_chat_feed_deliver_signal(ngx_http_chat_feed_t *f,
+    ngx_http_chat_event_t *event);
 static void ngx_http_chat_feed_close(ngx_http_chat_subscriber_t *s,
     ngx_uint_t code);
 static ngx_uint_t ngx_http_chat_feed_at_head(ngx_http_chat_feed_t *f,
@@ -46,12 +49,21 @@ ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
 
     f->call = NULL;
     f->live = 0;
+    f->waiting = 0;
     f->sent = f->since;
 
     f->subscriber.deliver = ngx_http_chat_feed_deliver;
     f->subscriber.close = ngx_http_chat_feed_close;
 
     ngx_http_chat_topic_join(t, &f->subscriber);
+
+    if (!t->confirmed) {
+
+        /* read once the bus says that nothing stored later can be missed */
+
+        f->waiting = 1;
+        return NGX_AGAIN;
+    }
 
     if (ngx_http_chat_feed_at_head(f, t)) {
         f->live = 1;
@@ -107,8 +119,16 @@ ngx_http_chat_feed_leave(ngx_http_chat_feed_t *f)
     }
 
     f->live = 0;
+    f->waiting = 0;
 
     ngx_http_chat_topic_leave(&f->subscriber);
+}
+
+
+void
+ngx_http_chat_feed_pause(ngx_http_chat_feed_t *f)
+{
+    f->live = 0;
 }
 
 
@@ -253,10 +273,12 @@ ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s, void *data)
     event = data;
 
     if (event == NULL) {
-        if (f->changed != NULL) {
-            f->changed(f);
-        }
+        ngx_http_chat_feed_confirmed(f);
+        return;
+    }
 
+    if (event->seq == 0) {
+        ngx_http_chat_feed_deliver_signal(f, event);
         return;
     }
 
@@ -268,13 +290,48 @@ ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s, void *data)
 
     f->sent = event->seq;
 
-    if (event->internal && f->actor.kind != NGX_HTTP_CHAT_AGENT) {
+    if ((event->audience & f->actor.kind) == 0) {
         return;
     }
 
     ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_EVENTS_OUT, 1);
 
     f->event(f, event);
+}
+
+
+/* may end the subscription */
+
+static void
+ngx_http_chat_feed_confirmed(ngx_http_chat_feed_t *f)
+{
+    if (!f->waiting) {
+        return;
+    }
+
+    f->waiting = 0;
+
+    if (ngx_http_chat_feed_read(f) != NGX_OK) {
+        ngx_http_chat_feed_leave(f);
+        f->opened(f, NULL);
+    }
+}
+
+
+/* nobody is told of what he has done himself */
+
+static void
+ngx_http_chat_feed_deliver_signal(ngx_http_chat_feed_t *f,
+    ngx_http_chat_event_t *event)
+{
+    if (f->waiting
+        || (event->audience & f->actor.kind) == 0
+        || ngx_http_chat_id_eq(&event->sender, &f->actor.id))
+    {
+        return;
+    }
+
+    f->signal(f, event);
 }
 
 
@@ -323,7 +380,8 @@ ngx_http_chat_feed_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf)
 
     ngx_http_chat_topic_init(cycle);
 
-    if (ngx_http_chat_bus_init(cycle, mcf, ngx_http_chat_feed_bus_state)
+    if (ngx_http_chat_bus_init(cycle, mcf, ngx_http_chat_feed_bus_state,
+                               ngx_http_chat_topic_subscribed)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -331,8 +389,8 @@ ngx_http_chat_feed_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf)
 
     ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_EVENT,
                          ngx_http_chat_topic_on_event);
-    ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_STATE,
-                         ngx_http_chat_topic_on_state);
+    ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_SIGNAL,
+                         ngx_http_chat_topic_on_signal);
 
     ngx_http_chat_append_init(ngx_http_chat_feed_publish);
 

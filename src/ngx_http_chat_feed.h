@@ -47,8 +47,12 @@ struct ngx_http_chat_feed_s {
     void                    (*event)(ngx_http_chat_feed_t *f,
                                 ngx_http_chat_event_t *event);
 
-    /* read marks and the like have changed; may be NULL */
-    void                    (*changed)(ngx_http_chat_feed_t *f);
+    /*
+     * typing, a read mark or presence: an event without seq, which may be
+     * left out when the reader is slow
+     */
+    void                    (*signal)(ngx_http_chat_feed_t *f,
+                                ngx_http_chat_event_t *event);
 
     /* a close code of hub.h; the subscription has not been left yet */
     void                    (*close)(ngx_http_chat_feed_t *f,
@@ -59,6 +63,7 @@ struct ngx_http_chat_feed_s {
     ngx_http_chat_call_t     *call;
     int64_t                   sent;          /* all up to it has been seen */
     unsigned                  live:1;
+    unsigned                  waiting:1;     /* for the bus */
 };
 
 
@@ -73,8 +78,15 @@ void ngx_http_chat_feed_exit(void);
  */
 ngx_int_t ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f);
 
-/* reads what comes after f->sent; opened() is called as above */
+/*
+ * Reads what comes after f->sent: the next page when page->more was set, or
+ * what a slow reader has missed since ngx_http_chat_feed_pause().  opened()
+ * is called as above.  NGX_ERROR: nothing has changed, try later.
+ */
 ngx_int_t ngx_http_chat_feed_read(ngx_http_chat_feed_t *f);
+
+/* no event() from now on, until a read has caught up */
+void ngx_http_chat_feed_pause(ngx_http_chat_feed_t *f);
 
 /* idempotent */
 void ngx_http_chat_feed_leave(ngx_http_chat_feed_t *f);
@@ -87,8 +99,8 @@ void ngx_http_chat_feed_inbox_leave(ngx_http_chat_subscriber_t *s);
 /* an event that this worker has stored: to its subscribers and to others */
 void ngx_http_chat_feed_publish(ngx_http_chat_event_t *event);
 
-/* the state (read marks) of a conversation has changed here */
-void ngx_http_chat_feed_touch(ngx_http_chat_id_t *conversation, int32_t site);
+/* an event without seq, whose sender is set: likewise */
+void ngx_http_chat_feed_signal(ngx_http_chat_event_t *event);
 
 
 #endif /* _NGX_HTTP_CHAT_FEED_H_INCLUDED_ */

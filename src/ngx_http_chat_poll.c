@@ -68,7 +68,8 @@ static void ngx_http_chat_poll_event(ngx_http_chat_feed_t *f,
     ngx_http_chat_event_t *event);
 static ngx_int_t ngx_http_chat_poll_add(ngx_http_chat_poll_t *p,
     ngx_http_chat_event_t *event);
-static void ngx_http_chat_poll_changed(ngx_http_chat_feed_t *f);
+static void ngx_http_chat_poll_signal(ngx_http_chat_feed_t *f,
+    ngx_http_chat_event_t *event);
 static void ngx_http_chat_poll_close(ngx_http_chat_feed_t *f,
     ngx_uint_t code);
 static ngx_int_t ngx_http_chat_poll_inbox(ngx_http_chat_poll_t *p);
@@ -228,8 +229,7 @@ ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
     p->feed.opened = ngx_http_chat_poll_opened;
     p->feed.event = ngx_http_chat_poll_event;
     p->feed.close = ngx_http_chat_poll_close;
-    p->feed.changed = p->feed.version < 0 ? NULL
-                                          : ngx_http_chat_poll_changed;
+    p->feed.signal = ngx_http_chat_poll_signal;
 
     p->site.deliver = ngx_http_chat_poll_site_deliver;
     p->site.close = ngx_http_chat_poll_site_close;
@@ -438,9 +438,14 @@ ngx_http_chat_poll_event(ngx_http_chat_feed_t *f,
 
 
 static void
-ngx_http_chat_poll_changed(ngx_http_chat_feed_t *f)
+ngx_http_chat_poll_signal(ngx_http_chat_feed_t *f,
+    ngx_http_chat_event_t *event)
 {
     ngx_http_chat_poll_t  *p;
+
+    if (f->version < 0) {
+        return;
+    }
 
     p = ngx_http_chat_poll_of_feed(f);
 

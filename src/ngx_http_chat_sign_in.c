@@ -567,8 +567,9 @@ ngx_http_chat_auth_sign_out_done(ngx_http_chat_call_t *call)
         m.site = ctx->actor.site->id;
         m.id = ctx->actor.session;
         m.n = 0;
+        ngx_str_null(&m.data);
 
-        ngx_http_chat_bus_publish(&m);
+        ngx_http_chat_bus_publish(NULL, &m);
 
         ngx_str_null(&none);
 

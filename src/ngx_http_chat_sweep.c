@@ -112,8 +112,10 @@ ngx_http_chat_sweep_now(void)
 static void
 ngx_http_chat_sweep_done(ngx_http_chat_call_t *call)
 {
-    ngx_uint_t                    i, n;
-    ngx_http_chat_bus_message_t   m;
+    int32_t             site;
+    int64_t             head;
+    ngx_uint_t          i, n;
+    ngx_http_chat_id_t  id;
 
     ngx_http_chat_sweep_asked = 0;
 
@@ -125,15 +127,14 @@ ngx_http_chat_sweep_done(ngx_http_chat_call_t *call)
 
     for (i = 1; i < n; i++) {
 
-        m.type = NGX_HTTP_CHAT_BUS_EVENT;
-        m.site = ngx_http_chat_col_int4(call->res, i, NGX_HTTP_CHAT_W_SITE);
-        m.n = ngx_http_chat_col_int8(call->res, i, NGX_HTTP_CHAT_W_HEAD);
+        site = ngx_http_chat_col_int4(call->res, i, NGX_HTTP_CHAT_W_SITE);
+        head = ngx_http_chat_col_int8(call->res, i, NGX_HTTP_CHAT_W_HEAD);
 
         if (ngx_http_chat_col_id(call->res, i, NGX_HTTP_CHAT_W_CONVERSATION,
-                                 &m.id)
+                                 &id)
             == NGX_OK)
         {
-            ngx_http_chat_topic_on_event(&m);
+            ngx_http_chat_topic_changed(&id, site, head);
         }
     }
 

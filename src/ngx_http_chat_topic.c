@@ -12,6 +12,7 @@
 
 static void ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
     ngx_http_chat_event_t *event);
+static void ngx_http_chat_topic_signal(ngx_http_chat_event_t *event);
 static void ngx_http_chat_topic_wait(ngx_http_chat_feed_topic_t *t);
 static void ngx_http_chat_topic_gap_done(ngx_http_chat_call_t *call);
 static void ngx_http_chat_topic_gap_page(ngx_http_chat_feed_topic_t *t,
@@ -79,6 +80,7 @@ ngx_http_chat_topic_get(ngx_http_chat_id_t *id, int32_t site)
         t->site = site;
         t->head = -1;
         t->version = -1;
+        t->confirmed = (ngx_http_chat_bus_subscribe(id) == NGX_OK);
 
         t->is_idle = 1;
         t->since = ngx_current_msec;
@@ -162,6 +164,7 @@ ngx_http_chat_topic_read(ngx_http_chat_feed_topic_t *t, int64_t head,
 void
 ngx_http_chat_feed_publish(ngx_http_chat_event_t *event)
 {
+    ngx_http_chat_id_t            inbox;
     ngx_http_chat_topic_t        *topic;
     ngx_http_chat_bus_message_t   m;
 
@@ -176,57 +179,151 @@ ngx_http_chat_feed_publish(ngx_http_chat_event_t *event)
     m.type = NGX_HTTP_CHAT_BUS_EVENT;
     m.site = event->site;
     m.id = event->conversation;
-    m.n = event->seq;
+    m.n = event->seq * 2 + ngx_http_chat_event_internal(event);
+    ngx_str_null(&m.data);
 
-    ngx_http_chat_bus_publish(&m);
+    if (ngx_http_chat_bus_separate()) {
+        ngx_http_chat_topic_inbox(&inbox, event->site);
+        ngx_http_chat_bus_publish(&inbox, &m);
+
+        m.data = event->json;
+    }
+
+    ngx_http_chat_bus_publish(&event->conversation, &m);
 }
 
 
 void
-ngx_http_chat_feed_touch(ngx_http_chat_id_t *conversation, int32_t site)
+ngx_http_chat_topic_subscribed(ngx_http_chat_id_t *id)
 {
-    ngx_http_chat_bus_message_t  m;
+    ngx_http_chat_topic_t  *topic;
 
-    m.type = NGX_HTTP_CHAT_BUS_STATE;
-    m.site = site;
-    m.id = *conversation;
-    m.n = 0;
+    topic = ngx_http_chat_hub_find(id);
 
-    ngx_http_chat_topic_on_state(&m);
-    ngx_http_chat_bus_publish(&m);
+    if (topic != NULL && !ngx_http_chat_topic_of(topic)->confirmed) {
+        ngx_http_chat_topic_of(topic)->confirmed = 1;
+        ngx_http_chat_hub_deliver(topic, NULL);
+    }
 }
 
 
-/* a message of another worker, or a row of the sweep */
+void
+ngx_http_chat_topic_changed(ngx_http_chat_id_t *id, int32_t site, int64_t seq)
+{
+    ngx_http_chat_topic_t  *topic;
+
+    topic = ngx_http_chat_hub_find(id);
+
+    if (topic != NULL) {
+        ngx_http_chat_topic_hint(ngx_http_chat_topic_of(topic), seq);
+    }
+
+    ngx_http_chat_topic_wake(site);
+}
+
+
+/* "n" is twice the seq, and one more for an internal event */
 
 void
 ngx_http_chat_topic_on_event(ngx_http_chat_bus_message_t *m)
 {
     ngx_http_chat_topic_t  *topic;
+    ngx_http_chat_event_t  *event;
 
     topic = ngx_http_chat_hub_find(&m->id);
 
-    if (topic != NULL) {
-        ngx_http_chat_topic_hint(ngx_http_chat_topic_of(topic), m->n);
+    if (topic == NULL || m->data.len == 0) {
+        ngx_http_chat_topic_changed(&m->id, m->site, m->n / 2);
+        return;
+    }
+
+    event = ngx_http_chat_event_wrap(&m->id, m->site, m->n / 2,
+                                     m->n & 1 ? NGX_HTTP_CHAT_AGENT
+                                              : NGX_HTTP_CHAT_MEMBER,
+                                     &m->data);
+
+    if (event != NULL) {
+        ngx_http_chat_topic_dispatch(ngx_http_chat_topic_of(topic), event);
+        ngx_http_chat_event_release(event);
     }
 
     ngx_http_chat_topic_wake(m->site);
 }
 
 
+/* data is the audience as a digit, the sender's id and the event */
+
 void
-ngx_http_chat_topic_on_state(ngx_http_chat_bus_message_t *m)
+ngx_http_chat_topic_on_signal(ngx_http_chat_bus_message_t *m)
+{
+    ngx_str_t               json;
+    ngx_uint_t              audience;
+    ngx_http_chat_id_t      sender;
+    ngx_http_chat_event_t  *event;
+
+    if (m->data.len <= 1 + NGX_HTTP_CHAT_ID_LEN
+        || ngx_http_chat_id_parse(&sender, m->data.data + 1,
+                                  NGX_HTTP_CHAT_ID_LEN)
+           != NGX_OK)
+    {
+        return;
+    }
+
+    audience = (m->data.data[0] - '0') & NGX_HTTP_CHAT_MEMBER;
+
+    json.data = m->data.data + 1 + NGX_HTTP_CHAT_ID_LEN;
+    json.len = m->data.len - 1 - NGX_HTTP_CHAT_ID_LEN;
+
+    event = ngx_http_chat_event_wrap(&m->id, m->site, 0, audience, &json);
+
+    if (event != NULL) {
+        event->sender = sender;
+        ngx_http_chat_topic_signal(event);
+        ngx_http_chat_event_release(event);
+    }
+}
+
+
+void
+ngx_http_chat_feed_signal(ngx_http_chat_event_t *event)
+{
+    u_char                        data[NGX_HTTP_CHAT_BUS_INLINE], *p;
+    ngx_http_chat_bus_message_t   m;
+
+    ngx_http_chat_topic_signal(event);
+
+    if (event->json.len + 1 + NGX_HTTP_CHAT_ID_LEN > sizeof(data)) {
+        return;
+    }
+
+    p = data;
+
+    *p++ = (u_char) ('0' + event->audience);
+    p = ngx_http_chat_id_write(p, &event->sender);
+    p = ngx_cpymem(p, event->json.data, event->json.len);
+
+    m.type = NGX_HTTP_CHAT_BUS_SIGNAL;
+    m.site = event->site;
+    m.id = event->conversation;
+    m.n = 0;
+    m.data.data = data;
+    m.data.len = p - data;
+
+    ngx_http_chat_bus_publish(&event->conversation, &m);
+}
+
+
+static void
+ngx_http_chat_topic_signal(ngx_http_chat_event_t *event)
 {
     ngx_http_chat_topic_t  *topic;
 
-    topic = ngx_http_chat_hub_find(&m->id);
+    topic = ngx_http_chat_hub_find(&event->conversation);
 
     if (topic != NULL) {
         ngx_http_chat_topic_of(topic)->version = -1;
-        ngx_http_chat_hub_deliver(topic, NULL);
+        ngx_http_chat_hub_deliver(topic, event);
     }
-
-    ngx_http_chat_topic_wake(m->site);
 }
 
 
@@ -281,7 +378,7 @@ ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
         t->hint = t->head;
     }
 
-    if (!event->internal) {
+    if (!ngx_http_chat_event_internal(event)) {
         t->pub_head = event->seq;
     }
 
@@ -479,6 +576,8 @@ ngx_http_chat_topic_timer(ngx_event_t *ev)
         }
 
         ngx_queue_remove(q);
+
+        ngx_http_chat_bus_unsubscribe(&t->topic.id);
         ngx_http_chat_hub_drop(&t->topic);
     }
 }

@@ -43,6 +43,7 @@ typedef struct {
     int64_t                   issued;
     ngx_msec_t                trusted;       /* until then */
 
+    unsigned                  confirmed:1;   /* the bus receives it */
     unsigned                  is_idle:1;
     unsigned                  has_gap:1;
     unsigned                  reading:1;
@@ -73,9 +74,16 @@ void ngx_http_chat_topic_read(ngx_http_chat_feed_topic_t *t, int64_t head,
 void ngx_http_chat_topic_hint(ngx_http_chat_feed_topic_t *t, int64_t seq);
 void ngx_http_chat_topic_fill(ngx_http_chat_feed_topic_t *t);
 
+/* the bus receives it, or this would take too long */
+void ngx_http_chat_topic_subscribed(ngx_http_chat_id_t *id);
+
 /* messages of other workers */
 void ngx_http_chat_topic_on_event(ngx_http_chat_bus_message_t *m);
-void ngx_http_chat_topic_on_state(ngx_http_chat_bus_message_t *m);
+void ngx_http_chat_topic_on_signal(ngx_http_chat_bus_message_t *m);
+
+/* a conversation's log has reached seq */
+void ngx_http_chat_topic_changed(ngx_http_chat_id_t *id, int32_t site,
+    int64_t seq);
 
 /* messages may have been lost */
 void ngx_http_chat_topic_forget(void);

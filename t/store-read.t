@@ -53,8 +53,8 @@ sub get {
 sub mark {
     my ($actor, $c, $seq) = @_;
 
-    my ($r) = $db->rows('SELECT * FROM chat.read_1(' . $db->actor($actor)
-                        . ", '$c', $seq)");
+    my ($r) = $db->rows('SELECT outcome, seq, changed FROM chat.read_1('
+                        . $db->actor($actor) . ", '$c', $seq)");
     return join ' ', map { $_ // '-' } @$r;
 }
 

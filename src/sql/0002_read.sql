@@ -44,13 +44,13 @@ $$;
 CREATE FUNCTION chat.access(p_site integer, p_kind text, p_id uuid,
     p_issued bigint, p_session uuid, p_conversation uuid)
 RETURNS TABLE (outcome text, visitor uuid, version integer, last_seq bigint,
-    public_seq bigint)
+    public_seq bigint, name text)
 LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN a.id IS NULL THEN 'unauthenticated'
                 WHEN c.id IS NULL THEN 'not_found'
                 WHEN c.erased_at IS NOT NULL THEN 'gone'
                 ELSE 'ok' END,
-           c.visitor, c.version, c.last_seq, c.public_seq
+           c.visitor, c.version, c.last_seq, c.public_seq, a.name
       FROM (SELECT 1) AS one
       LEFT JOIN chat.actor(p_site, p_kind, p_id, p_issued, p_session) a
              ON true
@@ -85,6 +85,14 @@ CREATE FUNCTION chat.person(p_id uuid, p_name text) RETURNS json
 LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN p_id IS NOT NULL
                 THEN json_build_object('id', p_id, 'name', p_name) END
+$$;
+
+
+-- A sender or a participant, as events name it.
+
+CREATE FUNCTION chat.member(p_kind text, p_id uuid, p_name text)
+RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT json_build_object('kind', p_kind, 'id', p_id, 'name', p_name)
 $$;
 
 
@@ -290,7 +298,7 @@ BEGIN
     SELECT 'ok', a.last_seq, a.public_seq, a.visitor, s.body,
            v_reason IS NULL
            AND (SELECT count(*) FROM page) > (SELECT count(*) FROM cut),
-           v_reason, NULL::text,
+           v_reason, chat.member(p_kind, p_id, a.name)::text,
            NULL::bigint, NULL::text, NULL::uuid, NULL::text, NULL::text,
            NULL::uuid, NULL::text, NULL::boolean, NULL::bigint, NULL::text,
            NULL::text, NULL::bigint

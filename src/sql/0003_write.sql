@@ -443,7 +443,8 @@ $$;
 
 CREATE FUNCTION chat.read_1(p_site integer, p_kind text, p_id uuid,
     p_issued bigint, p_session uuid, p_conversation uuid, p_seq bigint)
-RETURNS TABLE (outcome text, seq bigint, changed boolean)
+RETURNS TABLE (outcome text, seq bigint, changed boolean,
+    public_upto bigint, who text)
 LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
@@ -451,6 +452,7 @@ SET enable_bitmapscan = off SET join_collapse_limit = 1 SET jit = off AS $$
 DECLARE
     v_changed  boolean;
     v_seq      bigint;
+    v_public   bigint;
     a          record;
 BEGIN
     SELECT * INTO a
@@ -458,7 +460,8 @@ BEGIN
                        p_conversation);
 
     IF a.outcome <> 'ok' THEN
-        RETURN QUERY SELECT a.outcome, NULL::bigint, NULL::boolean;
+        RETURN QUERY SELECT a.outcome, NULL::bigint, NULL::boolean,
+            NULL::bigint, NULL::text;
         RETURN;
     END IF;
 
@@ -476,16 +479,18 @@ BEGIN
        SET seq = excluded.seq, public_seq = excluded.public_seq,
            pub = excluded.pub, vis = excluded.vis
      WHERE m.seq < excluded.seq
-    RETURNING m.seq INTO v_seq;
+    RETURNING m.seq, m.public_seq INTO v_seq, v_public;
 
     v_changed := FOUND;
 
     IF NOT v_changed THEN
-        SELECT m.seq INTO v_seq
+        SELECT m.seq, m.public_seq INTO v_seq, v_public
           FROM chat.get_read_mark(p_conversation, p_kind, p_id) m;
     END IF;
 
-    RETURN QUERY SELECT 'ok', coalesce(v_seq, 0::bigint), v_changed;
+    RETURN QUERY SELECT 'ok', coalesce(v_seq, 0::bigint), v_changed,
+        coalesce(v_public, 0::bigint),
+        chat.member(p_kind, p_id, a.name)::text;
 END
 $$;
 
