@@ -56,6 +56,7 @@ ngx_int_t ngx_http_chat_auth_cookie(ngx_http_request_t *r,
 
 /* life of a worker: sessions ended elsewhere are forgotten here */
 void ngx_http_chat_auth_init(ngx_cycle_t *cycle);
+void ngx_http_chat_auth_exit(void);
 
 /* this worker forgets a cached agent session (16 bytes id) at once */
 void ngx_http_chat_auth_forget(ngx_http_chat_id_t *session);

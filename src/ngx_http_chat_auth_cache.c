@@ -174,6 +174,19 @@ ngx_http_chat_auth_init(ngx_cycle_t *cycle)
 }
 
 
+void
+ngx_http_chat_auth_exit(void)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_CHAT_AUTH_CACHE_BUCKETS; i++) {
+        while (ngx_http_chat_auth_buckets[i] != NULL) {
+            ngx_http_chat_auth_cache_remove(ngx_http_chat_auth_buckets[i]);
+        }
+    }
+}
+
+
 /* another worker has ended a session */
 
 static void

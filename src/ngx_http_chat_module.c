@@ -406,6 +406,7 @@ ngx_http_chat_exit_process(ngx_cycle_t *cycle)
 
     ngx_http_chat_feed_exit();
     ngx_http_chat_store_exit();
+    ngx_http_chat_auth_exit();
     ngx_http_chat_hub_exit();
 
     ngx_http_chat_running = 0;
