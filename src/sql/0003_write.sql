@@ -341,9 +341,6 @@ BEGIN
                  ON true
          WHERE i.idx <> ALL (v_again)
     ),
-    sorted AS (
-        SELECT c.*, c.outcome = 'created' AS new FROM checked c
-    ),
     decided AS MATERIALIZED (
         SELECT n.*,
                n.last_seq + row_number() OVER w AS seq,
@@ -354,8 +351,8 @@ BEGIN
                max(n.idx) FILTER (WHERE NOT n.internal) OVER w
                    AS public_idx,
                lead(n.idx) OVER w IS NULL AS last
-          FROM sorted n
-        WINDOW w AS (PARTITION BY n.conversation, n.new ORDER BY n.idx
+          FROM checked n
+        WINDOW w AS (PARTITION BY n.conversation, n.outcome ORDER BY n.idx
                      ROWS UNBOUNDED PRECEDING)
     ),
     created AS NOT MATERIALIZED (
@@ -366,7 +363,7 @@ BEGIN
                END AS new_public,
                (n.new_pub - n.pub) - (n.new_vis - n.vis) AS replies
           FROM decided n
-         WHERE n.new
+         WHERE n.outcome = 'created'
     ),
     stored AS (
         INSERT INTO chat.event (site, conversation, seq, id, type, internal,
@@ -377,7 +374,7 @@ BEGIN
                n.new_pub, n.new_vis, p_text[n.idx], p_data[n.idx]::jsonb,
                v_now
           FROM decided n
-         WHERE n.new
+         WHERE n.outcome = 'created'
     ),
     moved AS (
         UPDATE chat.conversation c
@@ -420,7 +417,7 @@ BEGIN
       LEFT JOIN chat.get_event(CASE n.outcome WHEN 'duplicate'
                                               THEN n.conversation END,
                                n.first_seq) d ON true
-     WHERE NOT n.new;
+     WHERE n.outcome <> 'created';
 
     FOREACH v_idx IN ARRAY v_again LOOP
         RETURN QUERY
