@@ -162,7 +162,8 @@ $(UNITS): $(OUT)/unit/%: t/unit/%.c $$(call sources,$$*) $(DEPS) \
 	@mkdir -p $(@D)
 	$(CC) -o $@ -g -O1 -fsanitize=address,undefined $(WARN) -Werror \
 		$(addprefix -I,src $(OBJS) \
-		$(addprefix $(DIR)/tree/src/,core event event/modules os/unix)) \
+		$(addprefix $(DIR)/tree/src/,core event event/modules \
+		event/quic os/unix)) \
 		$< $(call sources,$*) $(call libraries,$*) -lcrypto
 
 asan:				## the tests, with all of nginx under ASan and UBSan
