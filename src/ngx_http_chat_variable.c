@@ -134,11 +134,22 @@ ngx_http_chat_variable_conversation(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
 
-    if (ctx == NULL || !ctx->conversation) {
+    if (ctx == NULL) {
         return ngx_http_chat_variable_text(v, NULL, 0);
     }
 
-    return ngx_http_chat_variable_id(r, v, &ctx->id);
+    /* named in the path, or otherwise */
+
+    if (ctx->conversation
+        || (ctx->is_id && ctx->route != NULL
+            && ngx_strncmp(ctx->route->pattern, "/v1/conversations/",
+                           sizeof("/v1/conversations/") - 1)
+               == 0))
+    {
+        return ngx_http_chat_variable_id(r, v, &ctx->id);
+    }
+
+    return ngx_http_chat_variable_text(v, NULL, 0);
 }
 
 
