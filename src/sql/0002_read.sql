@@ -255,6 +255,7 @@ DECLARE
     v_since   bigint := p_since;
     v_before  bigint := coalesce(p_before, 9223372036854775807);
     v_reason  text;
+    v_name    text;
     a         record;
 BEGIN
     SELECT * INTO a
@@ -278,6 +279,8 @@ BEGIN
         v_before := 9223372036854775807;
         v_lim := 50;
     END IF;
+
+    SELECT v.name INTO v_name FROM chat.get_visitor(p_site, a.visitor) v;
 
     RETURN QUERY
     WITH page AS MATERIALIZED (
@@ -306,11 +309,11 @@ BEGIN
     UNION ALL
     (SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
             e.seq, e.type, e.id, e.client_msg_id, e.sender_kind,
-            e.sender_id, coalesce(v.name, b.name), e.internal, e.pub, e.text,
-            e.data::text, chat.ms(e.created_at)
+            e.sender_id,
+            CASE e.sender_kind WHEN 'visitor' THEN v_name ELSE b.name END,
+            e.internal, e.pub, e.text, e.data::text,
+            chat.ms(e.created_at)
        FROM cut e
-       LEFT JOIN chat.get_visitor(e.site, CASE e.sender_kind
-                     WHEN 'visitor' THEN e.sender_id END) v ON true
        LEFT JOIN chat.get_agent(e.site, CASE e.sender_kind
                      WHEN 'agent' THEN e.sender_id END) b ON true
       ORDER BY e.seq);
@@ -329,7 +332,8 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET join_collapse_limit = 1 SET jit = off AS $$
 DECLARE
-    c  chat.conversation;
+    v_name  text;
+    c       chat.conversation;
 BEGIN
     SELECT * INTO c
       FROM chat.get_conversation(p_conversation) t
@@ -346,15 +350,16 @@ BEGIN
         NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
         NULL, NULL, NULL)::chat.event_result;
 
+    SELECT v.name INTO v_name FROM chat.get_visitor(p_site, c.visitor) v;
+
     RETURN QUERY
     SELECT NULL, NULL::bigint, NULL::bigint, NULL::uuid, NULL, NULL::boolean,
            NULL, NULL,
            e.seq, e.type, e.id, e.client_msg_id, e.sender_kind,
-           e.sender_id, coalesce(v.name, b.name), e.internal, e.pub, e.text,
-           e.data::text, chat.ms(e.created_at)
+           e.sender_id,
+           CASE e.sender_kind WHEN 'visitor' THEN v_name ELSE b.name END,
+           e.internal, e.pub, e.text, e.data::text, chat.ms(e.created_at)
       FROM chat.event e
-      LEFT JOIN chat.get_visitor(e.site, CASE e.sender_kind
-                    WHEN 'visitor' THEN e.sender_id END) v ON true
       LEFT JOIN chat.get_agent(e.site, CASE e.sender_kind
                     WHEN 'agent' THEN e.sender_id END) b ON true
      WHERE e.conversation = p_conversation AND e.seq > p_since
@@ -469,12 +474,14 @@ BEGIN
        AND t.blocked_at IS NULL AND t.erased_at IS NULL;
 
     IF FOUND THEN
-        UPDATE chat.visitor t
-           SET locale = coalesce(p_locale, t.locale),
-               page = coalesce(p_page, t.page)
-         WHERE t.id = p_visitor AND (t.site = p_site) IS TRUE
-           AND (p_locale <> coalesce(v.locale, '')
-                OR p_page <> coalesce(v.page, ''));
+        IF p_locale <> coalesce(v.locale, '')
+           OR p_page <> coalesce(v.page, '')
+        THEN
+            UPDATE chat.visitor t
+               SET locale = coalesce(p_locale, t.locale),
+                   page = coalesce(p_page, t.page)
+             WHERE t.id = p_visitor AND (t.site = p_site) IS TRUE;
+        END IF;
 
         v_list := chat.visitor_list(p_site, p_visitor, 20, NULL, p_epoch)
                   -> 'conversations';
