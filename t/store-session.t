@@ -201,8 +201,8 @@ subtest 'agents' => sub {
     is($find->($s)[5], $db->value("SELECT chat.ms(ends_at) FROM "
         . "chat.agent_session WHERE id = '$s'"), 'up to its end');
 
-    $db->rows("UPDATE chat.agent_session SET expires_at = now() "
-              . "WHERE id = '$s'");
+    $db->rows("UPDATE chat.agent_session SET expires_at = now() - "
+              . "interval '1 second' WHERE id = '$s'");
     is($find->($s), undef, 'expired');
 
     ($s) = $session->($id, 'hash');
@@ -227,8 +227,8 @@ subtest 'agents' => sub {
     is($outcome->($s), 'unauthenticated', 'a session that has ended');
     ($s) = $session->($id, 'hash');
     is($outcome->($s), 'created');
-    $db->rows("UPDATE chat.agent_session SET expires_at = now() "
-              . "WHERE id = '$s'");
+    $db->rows("UPDATE chat.agent_session SET expires_at = now() - "
+              . "interval '1 second' WHERE id = '$s'");
     is($outcome->($s), 'unauthenticated', 'expired');
 
     ($s) = $session->($id, 'hash');
