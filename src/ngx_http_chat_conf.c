@@ -188,7 +188,7 @@ ngx_http_chat_conf_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         /* the reason is logged; the value holds a password, maybe */
 
-        return "is invalid: it takes a connection string of libpq such as "
+        return "is invalid, it takes a connection string of libpq such as "
                "\"host=/run/postgresql dbname=chat user=chat\", "
                "or \"file:<path>\" of a file with one";
     }
