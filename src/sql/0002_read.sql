@@ -38,27 +38,6 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 
--- What the actor may do with the conversation.  To everybody but its visitor
--- and the agents of its site it does not exist.
-
-CREATE FUNCTION chat.access(p_site integer, p_kind text, p_id uuid,
-    p_issued bigint, p_session uuid, p_conversation uuid)
-RETURNS TABLE (outcome text, visitor uuid, version integer, last_seq bigint,
-    public_seq bigint, name text)
-LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN a.id IS NULL THEN 'unauthenticated'
-                WHEN c.id IS NULL THEN 'not_found'
-                WHEN c.erased_at IS NOT NULL THEN 'gone'
-                ELSE 'ok' END,
-           c.visitor, c.version, c.last_seq, c.public_seq, a.name
-      FROM (SELECT 1) AS one
-      LEFT JOIN chat.actor(p_site, p_kind, p_id, p_issued, p_session) a
-             ON true
-      LEFT JOIN chat.get_conversation(p_conversation) c
-             ON c.site = p_site AND (p_kind = 'agent' OR c.visitor = p_id)
-$$;
-
-
 -- The state as a member sees it: to a visitor a read mark is the last public
 -- seq at or below it.  The version rises whenever anything in it moves: the
 -- conversation's version and every mark only grow.
