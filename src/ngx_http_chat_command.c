@@ -7,6 +7,7 @@
 #include "ngx_http_chat_append.h"
 #include "ngx_http_chat_command.h"
 #include "ngx_http_chat_feed.h"
+#include "ngx_http_chat_presence.h"
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_store.h"
 
@@ -28,6 +29,7 @@ static void ngx_http_chat_command_page(ngx_http_chat_command_t *cmd,
     ngx_http_chat_page_t *page);
 static ngx_int_t ngx_http_chat_command_which(ngx_http_chat_command_t *cmd,
     PGresult *res);
+static void ngx_http_chat_command_typed(ngx_http_chat_call_t *call);
 static void ngx_http_chat_command_was_read(ngx_http_chat_call_t *call);
 static void ngx_http_chat_command_mark(ngx_http_chat_command_t *cmd,
     ngx_uint_t audience, int64_t seq, ngx_str_t *reader);
@@ -477,4 +479,65 @@ ngx_http_chat_command_mark(ngx_http_chat_command_t *cmd, ngx_uint_t audience,
 
     ngx_http_chat_feed_signal(event);
     ngx_http_chat_event_release(event);
+}
+
+
+ngx_int_t
+ngx_http_chat_command_typing(ngx_http_chat_actor_t *actor,
+    ngx_http_chat_id_t *conversation, ngx_uint_t on, ngx_uint_t internal,
+    ngx_http_chat_command_pt done, void *data, ngx_http_chat_command_t **cmd)
+{
+    ngx_str_t                 who;
+    ngx_http_chat_args_t      args;
+    ngx_http_chat_command_t  *c;
+
+    if (ngx_http_chat_presence_who(conversation, actor, &who) == NGX_OK) {
+        ngx_http_chat_presence_typing(conversation, actor, &who, on,
+                                      internal ? NGX_HTTP_CHAT_AGENT
+                                               : NGX_HTTP_CHAT_MEMBER);
+        return NGX_OK;
+    }
+
+    c = ngx_http_chat_command_make(actor, done, data);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    c->conversation = *conversation;
+    c->on = on;
+    c->internal = internal;
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_actor(&args, actor);
+    ngx_http_chat_arg_id(&args, conversation);
+
+    *cmd = ngx_http_chat_command_call(c, NGX_HTTP_CHAT_Q_MEMBER, &args,
+                                      ngx_http_chat_command_typed);
+
+    return *cmd == NULL ? NGX_ERROR : NGX_AGAIN;
+}
+
+
+static void
+ngx_http_chat_command_typed(ngx_http_chat_call_t *call)
+{
+    ngx_str_t                 who;
+    ngx_http_chat_command_t  *cmd;
+
+    cmd = call->data;
+    cmd->rc = call->rc;
+
+    if (call->rc == NGX_OK) {
+        ngx_http_chat_col_text(call->res, 0, 0, &cmd->outcome);
+        ngx_http_chat_col_text(call->res, 0, 1, &who);
+
+        if (ngx_http_chat_command_is(cmd, "ok")) {
+            ngx_http_chat_presence_typing(&cmd->conversation, &cmd->actor,
+                                          &who, cmd->on, cmd->internal
+                                          ? NGX_HTTP_CHAT_AGENT
+                                          : NGX_HTTP_CHAT_MEMBER);
+        }
+    }
+
+    ngx_http_chat_command_end(cmd);
 }

@@ -37,6 +37,8 @@ struct ngx_http_chat_command_s {
     ngx_http_chat_id_t        id;            /* of the event */
     int64_t                   seq;
     int64_t                   created;       /* ms since the epoch */
+    unsigned                  on:1;          /* typing */
+    unsigned                  internal:1;
     ngx_http_chat_page_t     *page;          /* create and change */
 };
 
@@ -76,6 +78,16 @@ ngx_http_chat_command_t *ngx_http_chat_command_create(
 ngx_http_chat_command_t *ngx_http_chat_command_read(
     ngx_http_chat_actor_t *actor, ngx_http_chat_id_t *conversation,
     int64_t seq, ngx_http_chat_command_pt done, void *data);
+
+/*
+ * Not stored.  NGX_OK: said, without asking anybody, since the actor has a
+ * stream of the conversation here; NGX_AGAIN: done() will be called;
+ * NGX_ERROR: as NULL above.  internal: for agents only.
+ */
+ngx_int_t ngx_http_chat_command_typing(ngx_http_chat_actor_t *actor,
+    ngx_http_chat_id_t *conversation, ngx_uint_t on, ngx_uint_t internal,
+    ngx_http_chat_command_pt done, void *data,
+    ngx_http_chat_command_t **cmd);
 
 ngx_http_chat_command_t *ngx_http_chat_command_change(
     ngx_http_chat_actor_t *actor, ngx_http_chat_id_t *conversation,

@@ -37,6 +37,12 @@ typedef struct {
 } ngx_http_chat_mark_t;
 
 
+typedef struct {
+    ngx_uint_t                on;
+    ngx_str_t                 visibility;
+} ngx_http_chat_typing_t;
+
+
 /* bounds of a page of events */
 
 typedef struct {
@@ -110,6 +116,17 @@ static ngx_http_chat_field_t  ngx_http_chat_mark_fields[] = {
 
     { "seq", NGX_HTTP_CHAT_F_INT, NGX_HTTP_CHAT_REQUIRED,
       offsetof(ngx_http_chat_mark_t, seq), -1, NGX_MAX_INT_T_VALUE, NULL }
+};
+
+
+static ngx_http_chat_field_t  ngx_http_chat_typing_fields[] = {
+
+    { "on", NGX_HTTP_CHAT_F_BOOL, NGX_HTTP_CHAT_REQUIRED,
+      offsetof(ngx_http_chat_typing_t, on), -1, 0, NULL },
+
+    { "visibility", NGX_HTTP_CHAT_F_ENUM, 0,
+      offsetof(ngx_http_chat_typing_t, visibility), -1, 0,
+      ngx_http_chat_visibilities }
 };
 
 
@@ -564,6 +581,51 @@ ngx_http_chat_conversation_read(ngx_http_request_t *r,
     cmd = ngx_http_chat_command_read(&ctx->actor, &ctx->id, mark.seq,
                                      ngx_http_chat_conversation_marked, NULL);
     if (cmd == NULL) {
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
+    }
+
+    (void) ngx_http_chat_wait_command(r, ctx, cmd);
+
+    return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_http_chat_conversation_typing(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_uint_t                internal;
+    ngx_http_chat_typing_t    t;
+    ngx_http_chat_command_t  *cmd;
+
+    ctx->conversation = 1;
+
+    ngx_memzero(&t, sizeof(ngx_http_chat_typing_t));
+
+    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_typing_fields, 2, &t,
+                                &rc)
+        != NGX_OK)
+    {
+        return rc;
+    }
+
+    internal = t.visibility.len != 0 && t.visibility.data[0] == 'i';
+
+    if (internal && ctx->actor.kind != NGX_HTTP_CHAT_AGENT) {
+        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_FORBIDDEN,
+                                           "visibility", "it is for agents");
+    }
+
+    rc = ngx_http_chat_command_typing(&ctx->actor, &ctx->id, t.on, internal,
+                                      ngx_http_chat_conversation_marked,
+                                      NULL, &cmd);
+
+    if (rc == NGX_OK) {
+        return ngx_http_chat_reply_empty(r, NGX_HTTP_NO_CONTENT);
+    }
+
+    if (rc == NGX_ERROR) {
         return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 

@@ -92,6 +92,11 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
       ngx_http_chat_conversation_read, "read" },
 
+    { NGX_HTTP_POST, "/v1/conversations/{id}/typing",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_conversation_typing, "typing" },
+
     { NGX_HTTP_GET, "/v1/stream",
       NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
       NGX_HTTP_CHAT_STREAM, 0,

@@ -29,6 +29,8 @@ ngx_int_t ngx_http_chat_conversation_send(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 ngx_int_t ngx_http_chat_conversation_read(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_conversation_typing(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
 ngx_int_t ngx_http_chat_conversation_change(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 

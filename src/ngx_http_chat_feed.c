@@ -6,11 +6,14 @@
 
 #include "ngx_http_chat_append.h"
 #include "ngx_http_chat_feed.h"
+#include "ngx_http_chat_presence.h"
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_sweep.h"
 #include "ngx_http_chat_topic.h"
 
 
+static void ngx_http_chat_feed_join(ngx_http_chat_feed_t *f,
+    ngx_http_chat_feed_topic_t *t, ngx_str_t *who);
 static void ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s,
     void *data);
 static void ngx_http_chat_feed_confirmed(ngx_http_chat_feed_t *f);
@@ -27,6 +30,7 @@ static void ngx_http_chat_feed_trust(ngx_http_chat_feed_t *f,
     ngx_http_chat_feed_topic_t *t, ngx_http_chat_page_t *page);
 static void ngx_http_chat_feed_store_state(ngx_uint_t ready);
 static void ngx_http_chat_feed_bus_state(ngx_uint_t ready);
+static void ngx_http_chat_feed_asked(ngx_http_chat_bus_message_t *m);
 
 
 static u_char  ngx_http_chat_feed_epoch[NGX_HTTP_CHAT_EPOCH_LEN];
@@ -40,6 +44,7 @@ static u_char  ngx_http_chat_feed_epoch[NGX_HTTP_CHAT_EPOCH_LEN];
 ngx_int_t
 ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
 {
+    ngx_str_t                    who;
     ngx_http_chat_feed_topic_t  *t;
 
     t = ngx_http_chat_topic_get(&f->conversation, f->actor.site->id);
@@ -48,6 +53,7 @@ ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
     }
 
     f->call = NULL;
+    f->present = 0;
     f->live = 0;
     f->waiting = 0;
     f->sent = f->since;
@@ -68,6 +74,10 @@ ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
     if (ngx_http_chat_feed_at_head(f, t)) {
         f->live = 1;
         f->sent = t->head;
+
+        ngx_str_null(&who);
+        ngx_http_chat_feed_join(f, t, &who);
+
         return NGX_OK;
     }
 
@@ -121,7 +131,25 @@ ngx_http_chat_feed_leave(ngx_http_chat_feed_t *f)
     f->live = 0;
     f->waiting = 0;
 
+    if (f->present) {
+        f->present = 0;
+        ngx_http_chat_presence_leave(
+                               ngx_http_chat_topic_of(f->subscriber.topic),
+                               &f->actor);
+    }
+
     ngx_http_chat_topic_leave(&f->subscriber);
+}
+
+
+static void
+ngx_http_chat_feed_join(ngx_http_chat_feed_t *f,
+    ngx_http_chat_feed_topic_t *t, ngx_str_t *who)
+{
+    if (!f->present) {
+        f->present = (ngx_http_chat_presence_join(t, &f->actor, who)
+                      == NGX_OK);
+    }
 }
 
 
@@ -172,8 +200,10 @@ ngx_http_chat_feed_read(ngx_http_chat_feed_t *f)
 static void
 ngx_http_chat_feed_read_done(ngx_http_chat_call_t *call)
 {
-    ngx_http_chat_feed_t  *f;
-    ngx_http_chat_page_t   page;
+    ngx_str_t                    state;
+    ngx_http_chat_feed_t        *f;
+    ngx_http_chat_page_t         page;
+    ngx_http_chat_feed_topic_t  *t;
 
     f = call->data;
 
@@ -203,6 +233,9 @@ ngx_http_chat_feed_read_done(ngx_http_chat_call_t *call)
         f->tail = 0;
     }
 
+    t = ngx_http_chat_topic_of(f->subscriber.topic);
+
+    ngx_http_chat_feed_join(f, t, &page.body);
     ngx_http_chat_feed_advance(f, &page);
 
     /* something came while nothing was being read */
@@ -213,9 +246,22 @@ ngx_http_chat_feed_read_done(ngx_http_chat_call_t *call)
         return;
     }
 
+    ngx_str_null(&state);
+
+    if (ngx_http_chat_presence_state(t, &f->actor, &page.state, &state)
+        == NGX_OK)
+    {
+        page.state = state;
+        t->version = ngx_http_chat_page_version(&state);
+    }
+
     f->opened(f, &page);
 
     ngx_http_chat_page_free(&page);
+
+    if (state.data != NULL) {
+        ngx_free(state.data);
+    }
 }
 
 
@@ -252,8 +298,6 @@ static void
 ngx_http_chat_feed_trust(ngx_http_chat_feed_t *f,
     ngx_http_chat_feed_topic_t *t, ngx_http_chat_page_t *page)
 {
-    t->version = ngx_http_chat_page_version(&page->state);
-
     if (f->actor.kind == NGX_HTTP_CHAT_VISITOR) {
         t->owner = f->actor.id;
         t->issued = f->actor.issued;
@@ -392,6 +436,15 @@ ngx_http_chat_feed_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf)
     ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_SIGNAL,
                          ngx_http_chat_topic_on_signal);
 
+    ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_SWEEP,
+                         ngx_http_chat_feed_asked);
+
+    ngx_http_chat_topic_on_begin(ngx_http_chat_presence_ask);
+
+    if (ngx_http_chat_presence_init(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_http_chat_append_init(ngx_http_chat_feed_publish);
 
     ngx_http_chat_store_on_state(ngx_http_chat_feed_store_state);
@@ -403,6 +456,7 @@ ngx_http_chat_feed_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf)
 void
 ngx_http_chat_feed_exit(void)
 {
+    ngx_http_chat_presence_exit();
     ngx_http_chat_sweep_exit();
     ngx_http_chat_bus_exit();
 }
@@ -439,9 +493,29 @@ ngx_http_chat_feed_store_state(ngx_uint_t ready)
 static void
 ngx_http_chat_feed_bus_state(ngx_uint_t ready)
 {
+    ngx_http_chat_bus_message_t  m;
+
     ngx_http_chat_topic_forget();
 
-    if (ready) {
-        ngx_http_chat_sweep_now();
+    if (!ready) {
+        return;
     }
+
+    ngx_http_chat_sweep_now();
+    ngx_http_chat_presence_hello();
+
+    /* a worker may have died before it said what it had stored */
+
+    ngx_memzero(&m, sizeof(ngx_http_chat_bus_message_t));
+
+    m.type = NGX_HTTP_CHAT_BUS_SWEEP;
+
+    ngx_http_chat_bus_publish(NULL, &m);
+}
+
+
+static void
+ngx_http_chat_feed_asked(ngx_http_chat_bus_message_t *m)
+{
+    ngx_http_chat_sweep_now();
 }

@@ -64,6 +64,7 @@ struct ngx_http_chat_feed_s {
     int64_t                   sent;          /* all up to it has been seen */
     unsigned                  live:1;
     unsigned                  waiting:1;     /* for the bus */
+    unsigned                  present:1;
 };
 
 

@@ -49,6 +49,7 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "conversation_get",      NULL, 7, NULL },
     { "events",                NULL, 11, NULL },
     { "feed",                  NULL, 4, NULL },
+    { "member",                NULL, 6, NULL },
     { "read",                  NULL, 7, NULL },
     { "change",                NULL, 12, NULL },
     { "sweep",                 NULL, 1, NULL },

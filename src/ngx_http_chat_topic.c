@@ -12,7 +12,6 @@
 
 static void ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
     ngx_http_chat_event_t *event);
-static void ngx_http_chat_topic_signal(ngx_http_chat_event_t *event);
 static void ngx_http_chat_topic_wait(ngx_http_chat_feed_topic_t *t);
 static void ngx_http_chat_topic_gap_done(ngx_http_chat_call_t *call);
 static void ngx_http_chat_topic_gap_page(ngx_http_chat_feed_topic_t *t,
@@ -22,6 +21,12 @@ static void ngx_http_chat_topic_wake(int32_t site);
 static void ngx_http_chat_topic_forget_one(ngx_http_chat_topic_t *topic,
     void *data);
 
+
+typedef void (*ngx_http_chat_topic_pt)(ngx_http_chat_feed_topic_t *t);
+
+
+static ngx_http_chat_topic_pt  ngx_http_chat_topic_begin;
+static ngx_http_chat_topic_pt  ngx_http_chat_topic_drop;
 
 static ngx_queue_t       ngx_http_chat_topic_idle;
 static ngx_queue_t       ngx_http_chat_topic_gaps;
@@ -47,6 +52,20 @@ ngx_http_chat_topic_init(ngx_cycle_t *cycle)
     ngx_http_chat_topic_event.handler = ngx_http_chat_topic_timer;
     ngx_http_chat_topic_event.log = cycle->log;
     ngx_http_chat_topic_event.cancelable = 1;
+}
+
+
+void
+ngx_http_chat_topic_on_begin(ngx_http_chat_topic_pt handler)
+{
+    ngx_http_chat_topic_begin = handler;
+}
+
+
+void
+ngx_http_chat_topic_on_drop(ngx_http_chat_topic_pt handler)
+{
+    ngx_http_chat_topic_drop = handler;
 }
 
 
@@ -81,6 +100,10 @@ ngx_http_chat_topic_get(ngx_http_chat_id_t *id, int32_t site)
         t->head = -1;
         t->version = -1;
         t->confirmed = (ngx_http_chat_bus_subscribe(id) == NGX_OK);
+
+        if (t->confirmed) {
+            ngx_http_chat_topic_begin(t);
+        }
 
         t->is_idle = 1;
         t->since = ngx_current_msec;
@@ -202,6 +225,7 @@ ngx_http_chat_topic_subscribed(ngx_http_chat_id_t *id)
 
     if (topic != NULL && !ngx_http_chat_topic_of(topic)->confirmed) {
         ngx_http_chat_topic_of(topic)->confirmed = 1;
+        ngx_http_chat_topic_begin(ngx_http_chat_topic_of(topic));
         ngx_http_chat_hub_deliver(topic, NULL);
     }
 }
@@ -313,7 +337,7 @@ ngx_http_chat_feed_signal(ngx_http_chat_event_t *event)
 }
 
 
-static void
+void
 ngx_http_chat_topic_signal(ngx_http_chat_event_t *event)
 {
     ngx_http_chat_topic_t  *topic;
@@ -577,6 +601,7 @@ ngx_http_chat_topic_timer(ngx_event_t *ev)
 
         ngx_queue_remove(q);
 
+        ngx_http_chat_topic_drop(t);
         ngx_http_chat_bus_unsubscribe(&t->topic.id);
         ngx_http_chat_hub_drop(&t->topic);
     }

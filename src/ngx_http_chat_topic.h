@@ -43,6 +43,9 @@ typedef struct {
     int64_t                   issued;
     ngx_msec_t                trusted;       /* until then */
 
+    ngx_queue_t               participants;  /* presence: who is there */
+    ngx_uint_t                nparticipants;
+
     unsigned                  confirmed:1;   /* the bus receives it */
     unsigned                  is_idle:1;
     unsigned                  has_gap:1;
@@ -54,6 +57,14 @@ typedef struct {
 
 
 void ngx_http_chat_topic_init(ngx_cycle_t *cycle);
+
+/* is told of each topic before it is freed */
+void ngx_http_chat_topic_on_drop(
+    void (*handler)(ngx_http_chat_feed_topic_t *t));
+
+/* and of each that the bus receives from now on */
+void ngx_http_chat_topic_on_begin(
+    void (*handler)(ngx_http_chat_feed_topic_t *t));
 
 /* finds or makes it; NULL: out of memory */
 ngx_http_chat_feed_topic_t *ngx_http_chat_topic_get(ngx_http_chat_id_t *id,
@@ -80,6 +91,9 @@ void ngx_http_chat_topic_subscribed(ngx_http_chat_id_t *id);
 /* messages of other workers */
 void ngx_http_chat_topic_on_event(ngx_http_chat_bus_message_t *m);
 void ngx_http_chat_topic_on_signal(ngx_http_chat_bus_message_t *m);
+
+/* an event without seq, to the subscribers of this worker */
+void ngx_http_chat_topic_signal(ngx_http_chat_event_t *event);
 
 /* a conversation's log has reached seq */
 void ngx_http_chat_topic_changed(ngx_http_chat_id_t *id, int32_t site,

@@ -300,6 +300,25 @@ END
 $$;
 
 
+-- Whether the actor is a member, and what events call him.
+
+CREATE FUNCTION chat.member_1(p_site integer, p_kind text, p_id uuid,
+    p_issued bigint, p_session uuid, p_conversation uuid)
+RETURNS TABLE (outcome text, who text) LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_bitmapscan = off SET join_collapse_limit = 1 AS $$
+BEGIN
+    RETURN QUERY
+    SELECT a.outcome,
+           CASE WHEN a.outcome = 'ok'
+                THEN chat.member(p_kind, p_id, a.name)::text END
+      FROM chat.access(p_site, p_kind, p_id, p_issued, p_session,
+                       p_conversation) a;
+END
+$$;
+
+
 -- What a worker reads to fill a gap for its subscribers: no actor, since each
 -- of them has been authorised, and all of the log, since the worker itself
 -- keeps internal events from visitors.

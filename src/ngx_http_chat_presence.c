@@ -1,0 +1,659 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat_page.h"
+#include "ngx_http_chat_participant.h"
+#include "ngx_http_chat_presence.h"
+
+
+/* a reload or a lost network is no going away; ms */
+#define NGX_HTTP_CHAT_PRESENCE_GRACE    15000
+#define NGX_HTTP_CHAT_PRESENCE_TICK     1000
+#define NGX_HTTP_CHAT_PRESENCE_ALIVE    20000
+#define NGX_HTTP_CHAT_PRESENCE_DEAD     45000
+
+#define NGX_HTTP_CHAT_TYPING_AGAIN      2000
+#define NGX_HTTP_CHAT_TYPING_LIFE       6000
+
+/* op, kind, id, then who */
+#define NGX_HTTP_CHAT_PRESENCE_HEAD     (2 + NGX_HTTP_CHAT_ID_LEN)
+#define NGX_HTTP_CHAT_PRESENCE_WHO      1024
+
+
+static void ngx_http_chat_presence_tell(ngx_http_chat_participant_t *p,
+    u_char op, ngx_http_chat_bus_type_e type);
+static void ngx_http_chat_presence_on_message(ngx_http_chat_bus_message_t *m);
+static void ngx_http_chat_presence_on_ask(ngx_http_chat_feed_topic_t *t);
+static void ngx_http_chat_presence_on_worker(ngx_http_chat_bus_message_t *m);
+static void ngx_http_chat_presence_on_typing(ngx_http_chat_bus_message_t *m);
+static ngx_int_t ngx_http_chat_presence_parse(ngx_http_chat_bus_message_t *m,
+    ngx_uint_t *kind, ngx_http_chat_id_t *id, ngx_str_t *who);
+static void ngx_http_chat_presence_update(ngx_http_chat_participant_t *p);
+static void ngx_http_chat_presence_lost(ngx_uint_t index);
+static void ngx_http_chat_presence_lost_topic(ngx_http_chat_topic_t *topic,
+    void *data);
+static void ngx_http_chat_presence_timer(ngx_event_t *ev);
+static void ngx_http_chat_presence_tick(ngx_http_chat_participant_t *p);
+static void ngx_http_chat_presence_alive(ngx_uint_t alive);
+static void ngx_http_chat_presence_signal(ngx_http_chat_participant_t *p,
+    const char *type, const char *name, ngx_uint_t on, ngx_uint_t audience);
+static u_char *ngx_http_chat_presence_list(u_char *d,
+    ngx_http_chat_feed_topic_t *t, ngx_http_chat_actor_t *actor,
+    ngx_uint_t typing);
+
+
+static ngx_event_t       ngx_http_chat_presence_event;
+static ngx_connection_t  ngx_http_chat_presence_dummy;
+static ngx_msec_t        ngx_http_chat_presence_said;
+
+
+ngx_int_t
+ngx_http_chat_presence_init(ngx_cycle_t *cycle)
+{
+    ngx_http_chat_participant_init();
+
+    ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_PRESENCE,
+                         ngx_http_chat_presence_on_message);
+    ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_TYPING,
+                         ngx_http_chat_presence_on_typing);
+    ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_WORKER,
+                         ngx_http_chat_presence_on_worker);
+
+    ngx_http_chat_topic_on_drop(ngx_http_chat_participant_drop);
+
+    ngx_memzero(&ngx_http_chat_presence_event, sizeof(ngx_event_t));
+
+    ngx_http_chat_presence_dummy.fd = (ngx_socket_t) -1;
+
+    ngx_http_chat_presence_event.data = &ngx_http_chat_presence_dummy;
+    ngx_http_chat_presence_event.handler = ngx_http_chat_presence_timer;
+    ngx_http_chat_presence_event.log = cycle->log;
+    ngx_http_chat_presence_event.cancelable = 1;
+
+    ngx_add_timer(&ngx_http_chat_presence_event,
+                  NGX_HTTP_CHAT_PRESENCE_TICK);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_chat_presence_exit(void)
+{
+    ngx_http_chat_presence_alive(0);
+
+    if (ngx_http_chat_presence_event.timer_set) {
+        ngx_del_timer(&ngx_http_chat_presence_event);
+    }
+}
+
+
+void
+ngx_http_chat_presence_hello(void)
+{
+    ngx_http_chat_presence_alive(1);
+}
+
+
+static void
+ngx_http_chat_presence_alive(ngx_uint_t alive)
+{
+    ngx_http_chat_bus_message_t  m;
+
+    ngx_memzero(&m, sizeof(ngx_http_chat_bus_message_t));
+
+    m.type = NGX_HTTP_CHAT_BUS_WORKER;
+    m.n = alive;
+
+    ngx_http_chat_bus_publish(NULL, &m);
+
+    ngx_http_chat_presence_said = ngx_current_msec;
+}
+
+
+void
+ngx_http_chat_presence_ask(ngx_http_chat_feed_topic_t *t)
+{
+    u_char                       op;
+    ngx_http_chat_bus_message_t  m;
+
+    op = '?';
+
+    m.type = NGX_HTTP_CHAT_BUS_PRESENCE;
+    m.site = t->site;
+    m.id = t->topic.id;
+    m.n = 0;
+    m.data.data = &op;
+    m.data.len = 1;
+
+    ngx_http_chat_bus_publish(&t->topic.id, &m);
+}
+
+
+ngx_int_t
+ngx_http_chat_presence_join(ngx_http_chat_feed_topic_t *t,
+    ngx_http_chat_actor_t *actor, ngx_str_t *who)
+{
+    ngx_str_t                     name;
+    ngx_http_chat_participant_t  *p;
+
+    name = *who;
+
+    if (name.len > NGX_HTTP_CHAT_PRESENCE_WHO) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_http_chat_participant_get(t, actor->kind, &actor->id, &name);
+    if (p == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (p->local++ == 0) {
+        ngx_http_chat_presence_tell(p, '+', NGX_HTTP_CHAT_BUS_PRESENCE);
+        ngx_http_chat_presence_update(p);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_chat_presence_leave(ngx_http_chat_feed_topic_t *t,
+    ngx_http_chat_actor_t *actor)
+{
+    ngx_http_chat_participant_t  *p;
+
+    p = ngx_http_chat_participant_find(t, actor->kind, &actor->id);
+
+    if (p == NULL || p->local == 0) {
+        return;
+    }
+
+    if (--p->local == 0) {
+        ngx_http_chat_presence_tell(p, '-', NGX_HTTP_CHAT_BUS_PRESENCE);
+        ngx_http_chat_presence_update(p);
+    }
+}
+
+
+/* is he there, was he; going away counts after a while */
+
+static void
+ngx_http_chat_presence_update(ngx_http_chat_participant_t *p)
+{
+    if (!ngx_http_chat_participant_here(p)) {
+
+        if (p->online) {
+            p->gone = ngx_current_msec;
+            ngx_http_chat_participant_due(p, 1);
+        }
+
+        return;
+    }
+
+    if (!p->online) {
+        p->online = 1;
+        ngx_http_chat_presence_signal(p, "presence", "online", 1,
+                                      NGX_HTTP_CHAT_MEMBER);
+    }
+}
+
+
+/* to the other workers */
+
+static void
+ngx_http_chat_presence_tell(ngx_http_chat_participant_t *p, u_char op,
+    ngx_http_chat_bus_type_e type)
+{
+    u_char                       *d;
+    u_char                        data[NGX_HTTP_CHAT_PRESENCE_HEAD
+                                       + NGX_HTTP_CHAT_PRESENCE_WHO];
+    ngx_http_chat_bus_message_t   m;
+
+    d = data;
+
+    *d++ = op;
+    *d++ = (u_char) ('0' + p->kind);
+    d = ngx_http_chat_id_write(d, &p->id);
+    d = ngx_cpymem(d, p->who.data, p->who.len);
+
+    m.type = type;
+    m.site = p->topic->site;
+    m.id = p->topic->topic.id;
+    m.n = p->typing;
+    m.data.data = data;
+    m.data.len = d - data;
+
+    ngx_http_chat_bus_publish(&m.id, &m);
+}
+
+
+static ngx_int_t
+ngx_http_chat_presence_parse(ngx_http_chat_bus_message_t *m,
+    ngx_uint_t *kind, ngx_http_chat_id_t *id, ngx_str_t *who)
+{
+    if (m->data.len <= NGX_HTTP_CHAT_PRESENCE_HEAD
+        || m->data.len > NGX_HTTP_CHAT_PRESENCE_HEAD
+                         + NGX_HTTP_CHAT_PRESENCE_WHO
+        || ngx_http_chat_id_parse(id, m->data.data + 2, NGX_HTTP_CHAT_ID_LEN)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    *kind = m->data.data[1] - '0';
+
+    who->data = m->data.data + NGX_HTTP_CHAT_PRESENCE_HEAD;
+    who->len = m->data.len - NGX_HTTP_CHAT_PRESENCE_HEAD;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_chat_presence_on_message(ngx_http_chat_bus_message_t *m)
+{
+    uint64_t                      bit;
+    ngx_int_t                     index;
+    ngx_str_t                     who;
+    ngx_uint_t                    kind;
+    ngx_http_chat_id_t            id;
+    ngx_http_chat_topic_t        *topic;
+    ngx_http_chat_feed_topic_t   *t;
+    ngx_http_chat_participant_t  *p;
+
+    topic = ngx_http_chat_hub_find(&m->id);
+
+    if (topic == NULL || m->data.len == 0) {
+        return;
+    }
+
+    t = ngx_http_chat_topic_of(topic);
+
+    if (m->data.data[0] == '?') {
+        ngx_http_chat_presence_on_ask(t);
+        return;
+    }
+
+    index = ngx_http_chat_worker_index(m->origin);
+
+    if (index < 0
+        || ngx_http_chat_presence_parse(m, &kind, &id, &who) != NGX_OK)
+    {
+        return;
+    }
+
+    p = m->data.data[0] == '+'
+        ? ngx_http_chat_participant_get(t, kind, &id, &who)
+        : ngx_http_chat_participant_find(t, kind, &id);
+
+    if (p == NULL) {
+        return;
+    }
+
+    bit = (uint64_t) 1 << (index % 64);
+
+    if (m->data.data[0] == '+') {
+        p->remote[index / 64] |= bit;
+
+    } else {
+        p->remote[index / 64] &= ~bit;
+    }
+
+    ngx_http_chat_presence_update(p);
+}
+
+
+static void
+ngx_http_chat_presence_on_ask(ngx_http_chat_feed_topic_t *t)
+{
+    ngx_queue_t                  *q;
+    ngx_http_chat_participant_t  *p;
+
+    if (t->participants.next == NULL) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&t->participants);
+         q != ngx_queue_sentinel(&t->participants);
+         q = ngx_queue_next(q))
+    {
+        p = ngx_queue_data(q, ngx_http_chat_participant_t, queue);
+
+        if (p->local != 0) {
+            ngx_http_chat_presence_tell(p, '+', NGX_HTTP_CHAT_BUS_PRESENCE);
+        }
+    }
+}
+
+
+static void
+ngx_http_chat_presence_on_worker(ngx_http_chat_bus_message_t *m)
+{
+    if (m->n != 0) {
+        (void) ngx_http_chat_worker_index(m->origin);
+
+    } else {
+        ngx_http_chat_worker_remove(m->origin, ngx_http_chat_presence_lost);
+    }
+}
+
+
+static void
+ngx_http_chat_presence_lost(ngx_uint_t index)
+{
+    ngx_http_chat_hub_topics(ngx_http_chat_presence_lost_topic, &index);
+}
+
+
+static void
+ngx_http_chat_presence_lost_topic(ngx_http_chat_topic_t *topic, void *data)
+{
+    ngx_uint_t *index = data;
+
+    ngx_queue_t                  *q;
+    ngx_http_chat_feed_topic_t   *t;
+    ngx_http_chat_participant_t  *p;
+
+    t = ngx_http_chat_topic_of(topic);
+
+    if (t->participants.next == NULL) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&t->participants);
+         q != ngx_queue_sentinel(&t->participants);
+         q = ngx_queue_next(q))
+    {
+        p = ngx_queue_data(q, ngx_http_chat_participant_t, queue);
+
+        p->remote[*index / 64] &= ~((uint64_t) 1 << (*index % 64));
+
+        if (p->online && !p->is_due) {
+            ngx_http_chat_presence_update(p);
+        }
+    }
+}
+
+
+static void
+ngx_http_chat_presence_timer(ngx_event_t *ev)
+{
+    ngx_http_chat_participant_each_due(ngx_http_chat_presence_tick);
+
+    if (ngx_current_msec - ngx_http_chat_presence_said
+        >= NGX_HTTP_CHAT_PRESENCE_ALIVE)
+    {
+        ngx_http_chat_presence_alive(1);
+        ngx_http_chat_worker_expire(NGX_HTTP_CHAT_PRESENCE_DEAD,
+                                    ngx_http_chat_presence_lost);
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_CHAT_PRESENCE_TICK);
+}
+
+
+static void
+ngx_http_chat_presence_tick(ngx_http_chat_participant_t *p)
+{
+    ngx_uint_t  audience;
+
+    if (p->typing
+        && ngx_current_msec - p->typed >= NGX_HTTP_CHAT_TYPING_LIFE)
+    {
+        audience = p->typing;
+        p->typing = 0;
+        ngx_http_chat_presence_signal(p, "typing", "on", 0, audience);
+    }
+
+    if (p->online && !ngx_http_chat_participant_here(p)
+        && ngx_current_msec - p->gone >= NGX_HTTP_CHAT_PRESENCE_GRACE)
+    {
+        p->online = 0;
+        ngx_http_chat_presence_signal(p, "presence", "online", 0,
+                                      NGX_HTTP_CHAT_MEMBER);
+    }
+
+    if (!p->typing && (!p->online || ngx_http_chat_participant_here(p))) {
+        ngx_http_chat_participant_due(p, 0);
+    }
+}
+
+
+/* to the subscribers of this worker; the others see for themselves */
+
+static void
+ngx_http_chat_presence_signal(ngx_http_chat_participant_t *p,
+    const char *type, const char *name, ngx_uint_t on, ngx_uint_t audience)
+{
+    u_char                 *d;
+    u_char                  buf[256 + NGX_HTTP_CHAT_PRESENCE_WHO];
+    ngx_str_t               json;
+    ngx_http_chat_event_t  *event;
+
+    json.data = buf;
+
+    d = ngx_sprintf(buf, "{\"type\":\"%s\",\"conversation\":\"", type);
+    d = ngx_http_chat_id_write(d, &p->topic->topic.id);
+    d = ngx_sprintf(d, "\",\"%s\":%V,\"%s\":%s%s}",
+                    type[0] == 't' ? "sender" : "participant", &p->who,
+                    name, on ? "true" : "false",
+                    audience == NGX_HTTP_CHAT_AGENT
+                    ? ",\"visibility\":\"internal\"" : "");
+
+    json.len = d - buf;
+
+    event = ngx_http_chat_event_wrap(&p->topic->topic.id, p->topic->site, 0,
+                                     audience, &json);
+
+    if (event != NULL) {
+        event->sender = p->id;
+        ngx_http_chat_topic_signal(event);
+        ngx_http_chat_event_release(event);
+    }
+}
+
+
+void
+ngx_http_chat_presence_typing(ngx_http_chat_id_t *conversation,
+    ngx_http_chat_actor_t *actor, ngx_str_t *who, ngx_uint_t on,
+    ngx_uint_t audience)
+{
+    ngx_http_chat_feed_topic_t   *t;
+    ngx_http_chat_participant_t  *p;
+
+    t = ngx_http_chat_topic_get(conversation, actor->site->id);
+
+    if (t == NULL || who->len > NGX_HTTP_CHAT_PRESENCE_WHO) {
+        return;
+    }
+
+    p = ngx_http_chat_participant_get(t, actor->kind, &actor->id, who);
+
+    if (p == NULL
+        || (!on && !p->typing)
+        || (on && p->typing == audience
+            && ngx_current_msec - p->typed < NGX_HTTP_CHAT_TYPING_AGAIN))
+    {
+        return;
+    }
+
+    audience = on ? audience : p->typing;
+
+    p->typing = on ? audience : 0;
+    p->typed = ngx_current_msec;
+    ngx_http_chat_participant_due(p, 1);
+
+    ngx_http_chat_presence_signal(p, "typing", "on", on, audience);
+
+    p->typing = audience;
+    ngx_http_chat_presence_tell(p, on ? '1' : '0', NGX_HTTP_CHAT_BUS_TYPING);
+    p->typing = on ? audience : 0;
+}
+
+
+/* "n" is the audience */
+
+static void
+ngx_http_chat_presence_on_typing(ngx_http_chat_bus_message_t *m)
+{
+    ngx_str_t                     who;
+    ngx_uint_t                    kind, on;
+    ngx_http_chat_id_t            id;
+    ngx_http_chat_topic_t        *topic;
+    ngx_http_chat_participant_t  *p;
+
+    topic = ngx_http_chat_hub_find(&m->id);
+
+    if (topic == NULL
+        || ngx_http_chat_presence_parse(m, &kind, &id, &who) != NGX_OK)
+    {
+        return;
+    }
+
+    p = ngx_http_chat_participant_get(ngx_http_chat_topic_of(topic), kind,
+                                      &id, &who);
+    if (p == NULL) {
+        return;
+    }
+
+    on = m->data.data[0] == '1';
+
+    p->typing = on ? (ngx_uint_t) m->n & NGX_HTTP_CHAT_MEMBER : 0;
+    p->typed = ngx_current_msec;
+    ngx_http_chat_participant_due(p, 1);
+
+    ngx_http_chat_presence_signal(p, "typing", "on", on,
+                                  (ngx_uint_t) m->n & NGX_HTTP_CHAT_MEMBER);
+}
+
+
+ngx_int_t
+ngx_http_chat_presence_who(ngx_http_chat_id_t *conversation,
+    ngx_http_chat_actor_t *actor, ngx_str_t *who)
+{
+    ngx_http_chat_topic_t        *topic;
+    ngx_http_chat_participant_t  *p;
+
+    topic = ngx_http_chat_hub_find(conversation);
+    if (topic == NULL) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_http_chat_participant_find(ngx_http_chat_topic_of(topic),
+                                       actor->kind, &actor->id);
+    if (p == NULL || p->local == 0) {
+        return NGX_DECLINED;
+    }
+
+    *who = p->who;
+
+    return NGX_OK;
+}
+
+
+/*
+ * chat.state() ends with "typing" and "presence", both empty.  A hash of what
+ * is put there goes into the version, so that it moves with them.
+ */
+
+ngx_int_t
+ngx_http_chat_presence_state(ngx_http_chat_feed_topic_t *t,
+    ngx_http_chat_actor_t *actor, ngx_str_t *state, ngx_str_t *out)
+{
+    u_char     *d, *last, *p;
+    int64_t     version;
+    ngx_str_t   added, read;
+
+    last = state->data + state->len;
+
+    read.data = ngx_strnstr(state->data, "\"read\"", state->len);
+    p = ngx_strnstr(state->data, "\"typing\"", state->len);
+
+    if (read.data == NULL || p == NULL || p < read.data || p > last) {
+        return NGX_ERROR;
+    }
+
+    read.len = p - read.data;
+
+    added.data = ngx_alloc(64 + 2 * t->nparticipants
+                                * (NGX_HTTP_CHAT_PRESENCE_WHO + 32),
+                           ngx_cycle->log);
+    if (added.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    d = ngx_sprintf(added.data, "\"typing\":[");
+    d = ngx_http_chat_presence_list(d, t, actor, 1);
+    d = ngx_sprintf(d, "],\"presence\":[");
+    d = ngx_http_chat_presence_list(d, t, actor, 0);
+    d = ngx_sprintf(d, "]}");
+
+    added.len = d - added.data;
+
+    version = ngx_http_chat_page_version(state) << 16
+              ^ (int64_t) ngx_crc32_long(added.data, added.len);
+
+    /* as much as a JavaScript number holds */
+
+    version &= ((int64_t) 1 << 52) - 1;
+
+    out->data = ngx_alloc(sizeof("{\"version\":,") + NGX_INT64_LEN + read.len
+                          + added.len, ngx_cycle->log);
+
+    if (out->data != NULL) {
+        d = ngx_sprintf(out->data, "{\"version\":%L,%V%V", version, &read,
+                        &added);
+        out->len = d - out->data;
+    }
+
+    ngx_free(added.data);
+
+    return out->data == NULL ? NGX_ERROR : NGX_OK;
+}
+
+
+static u_char *
+ngx_http_chat_presence_list(u_char *d, ngx_http_chat_feed_topic_t *t,
+    ngx_http_chat_actor_t *actor, ngx_uint_t typing)
+{
+    u_char                       *start;
+    ngx_queue_t                  *q;
+    ngx_http_chat_participant_t  *p;
+
+    if (t->participants.next == NULL) {
+        return d;
+    }
+
+    start = d;
+
+    for (q = ngx_queue_head(&t->participants);
+         q != ngx_queue_sentinel(&t->participants);
+         q = ngx_queue_next(q))
+    {
+        p = ngx_queue_data(q, ngx_http_chat_participant_t, queue);
+
+        if (typing ? ((p->typing & actor->kind) == 0
+                      || ngx_http_chat_id_eq(&p->id, &actor->id))
+                   : !p->online)
+        {
+            continue;
+        }
+
+        if (d != start) {
+            *d++ = ',';
+        }
+
+        d = ngx_cpymem(d, p->who.data, p->who.len);
+
+        if (!typing) {
+            d = ngx_cpymem(d - 1, ",\"online\":true}",
+                           sizeof(",\"online\":true}") - 1);
+        }
+    }
+
+    return d;
+}
