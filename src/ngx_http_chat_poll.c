@@ -558,16 +558,7 @@ ngx_http_chat_poll_inbox_done(ngx_http_chat_call_t *call)
         return;
     }
 
-    /* json_build_object() of the function writes "conversations" first */
-
-    if (p->cursor.len == 0
-        || ngx_strlcasestrn(body.data, body.data + body.len,
-                            (u_char *) "\"in\"", 4 - 1)
-           != NULL
-        || ngx_strlcasestrn(body.data, body.data + body.len,
-                            (u_char *) "\"complete\"", 10 - 1)
-           != NULL)
-    {
+    if (ngx_http_chat_col_bool(call->res, 0, 2)) {
         p->news = 1;
     }
 

@@ -636,9 +636,8 @@ ngx_http_chat_presence_list(u_char *d, ngx_http_chat_feed_topic_t *t,
     {
         p = ngx_queue_data(q, ngx_http_chat_participant_t, queue);
 
-        if (typing ? ((p->typing & actor->kind) == 0
-                      || ngx_http_chat_id_eq(&p->id, &actor->id))
-                   : !p->online)
+        if (ngx_http_chat_id_eq(&p->id, &actor->id)
+            || (typing ? (p->typing & actor->kind) == 0 : !p->online))
         {
             continue;
         }

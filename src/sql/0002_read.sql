@@ -660,7 +660,8 @@ $$;
 CREATE FUNCTION chat.inbox_1(p_site integer, p_kind text, p_id uuid,
     p_issued bigint, p_session uuid, p_status text, p_assignee text,
     p_team text, p_label text, p_since text, p_lim integer, p_epoch text)
-RETURNS TABLE (outcome text, body text) LANGUAGE plpgsql STABLE
+RETURNS TABLE (outcome text, body text, news boolean)
+LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
 SET enable_bitmapscan = off SET join_collapse_limit = 1 SET jit = off AS $$
@@ -694,7 +695,7 @@ BEGIN
     END IF;
 
     IF v_error IS NOT NULL THEN
-        RETURN QUERY SELECT v_error, NULL::text;
+        RETURN QUERY SELECT v_error, NULL::text, NULL::boolean;
         RETURN;
     END IF;
 
@@ -728,7 +729,8 @@ BEGIN
                        'conversations', coalesce(v_list, '[]'),
                        'more', false,
                        'complete', true,
-                       'next', p_epoch || '.' || pg_current_snapshot())::text;
+                       'next', p_epoch || '.' || pg_current_snapshot())::text,
+                   v_list IS NOT NULL;
             RETURN;
         END IF;
     END IF;
@@ -752,7 +754,8 @@ BEGIN
                'conversations', coalesce(v_list, '[]'),
                'more', v_more,
                'complete', coalesce(p_since, '') = '',
-               'next', p_epoch || '.' || pg_current_snapshot())::text;
+               'next', p_epoch || '.' || pg_current_snapshot())::text,
+           true;
 END
 $$;
 
