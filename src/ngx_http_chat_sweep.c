@@ -125,6 +125,10 @@ ngx_http_chat_sweep_done(ngx_http_chat_call_t *call)
 
     n = (ngx_uint_t) PQntuples(call->res);
 
+    if (ngx_http_chat_col_int8(call->res, 0, NGX_HTTP_CHAT_W_HEAD) < 0) {
+        ngx_http_chat_topic_check();
+    }
+
     for (i = 1; i < n; i++) {
 
         site = ngx_http_chat_col_int4(call->res, i, NGX_HTTP_CHAT_W_SITE);

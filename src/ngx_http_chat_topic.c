@@ -12,12 +12,15 @@
 
 static void ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
     ngx_http_chat_event_t *event);
-static void ngx_http_chat_topic_wait(ngx_http_chat_feed_topic_t *t);
+static void ngx_http_chat_topic_wait(ngx_http_chat_feed_topic_t *t,
+    ngx_msec_t delay);
 static void ngx_http_chat_topic_gap_done(ngx_http_chat_call_t *call);
 static void ngx_http_chat_topic_gap_page(ngx_http_chat_feed_topic_t *t,
     PGresult *res);
 static void ngx_http_chat_topic_timer(ngx_event_t *ev);
 static void ngx_http_chat_topic_wake(int32_t site);
+static void ngx_http_chat_topic_check_one(ngx_http_chat_topic_t *topic,
+    void *data);
 static void ngx_http_chat_topic_forget_one(ngx_http_chat_topic_t *topic,
     void *data);
 
@@ -392,7 +395,7 @@ ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
             t->hint = event->seq;
         }
 
-        ngx_http_chat_topic_wait(t);
+        ngx_http_chat_topic_wait(t, NGX_HTTP_CHAT_TOPIC_GAP);
         return;
     }
 
@@ -410,10 +413,10 @@ ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
 }
 
 
-/* another worker's event before ours: it may be on its way */
+/* another worker's event may be on its way, or PostgreSQL is away */
 
 static void
-ngx_http_chat_topic_wait(ngx_http_chat_feed_topic_t *t)
+ngx_http_chat_topic_wait(ngx_http_chat_feed_topic_t *t, ngx_msec_t delay)
 {
     if (t->topic.n == 0) {
 
@@ -428,10 +431,10 @@ ngx_http_chat_topic_wait(ngx_http_chat_feed_topic_t *t)
     }
 
     t->has_gap = 1;
-    t->since = ngx_current_msec;
+    t->since = ngx_current_msec + delay;
     ngx_queue_insert_tail(&ngx_http_chat_topic_gaps, &t->gap);
 
-    ngx_add_timer(&ngx_http_chat_topic_event, NGX_HTTP_CHAT_TOPIC_GAP);
+    ngx_add_timer(&ngx_http_chat_topic_event, delay);
 }
 
 
@@ -484,9 +487,8 @@ ngx_http_chat_topic_fill(ngx_http_chat_feed_topic_t *t)
                                  &args, ngx_http_chat_topic_gap_done, id)
         == NULL)
     {
-        /* the sweep asks again */
-
         ngx_free(id);
+        ngx_http_chat_topic_wait(t, NGX_HTTP_CHAT_TOPIC_RETRY);
         return;
     }
 
@@ -515,6 +517,10 @@ ngx_http_chat_topic_gap_done(ngx_http_chat_call_t *call)
     if (call->rc == NGX_OK) {
         ngx_http_chat_topic_gap_page(ngx_http_chat_topic_of(topic),
                                      call->res);
+
+    } else {
+        ngx_http_chat_topic_wait(ngx_http_chat_topic_of(topic),
+                                 NGX_HTTP_CHAT_TOPIC_RETRY);
     }
 }
 
@@ -572,8 +578,7 @@ ngx_http_chat_topic_timer(ngx_event_t *ev)
         q = ngx_queue_head(&ngx_http_chat_topic_gaps);
         t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, gap);
 
-        left = (ngx_msec_int_t) (t->since + NGX_HTTP_CHAT_TOPIC_GAP
-                                 - ngx_current_msec);
+        left = (ngx_msec_int_t) (t->since - ngx_current_msec);
         if (left > 0) {
             ngx_add_timer(ev, left);
             return;
@@ -604,6 +609,39 @@ ngx_http_chat_topic_timer(ngx_event_t *ev)
         ngx_http_chat_topic_drop(t);
         ngx_http_chat_bus_unsubscribe(&t->topic.id);
         ngx_http_chat_hub_drop(&t->topic);
+    }
+}
+
+
+/* nobody can say what has changed: looks at everything that is listened to */
+
+void
+ngx_http_chat_topic_check(void)
+{
+    ngx_http_chat_topic_forget();
+    ngx_http_chat_hub_topics(ngx_http_chat_topic_check_one, NULL);
+}
+
+
+static void
+ngx_http_chat_topic_check_one(ngx_http_chat_topic_t *topic, void *data)
+{
+    ngx_http_chat_feed_topic_t  *t;
+
+    t = ngx_http_chat_topic_of(topic);
+
+    if (t->topic.n == 0) {
+        return;
+    }
+
+    if (t->head >= 0) {
+        ngx_http_chat_topic_hint(t, t->head + 1);
+
+    } else if (t->topic.id.data[6] >> 4 == 0) {
+
+        /* an inbox */
+
+        ngx_http_chat_topic_wake(t->site);
     }
 }
 

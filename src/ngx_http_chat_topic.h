@@ -24,6 +24,9 @@
 /* two workers may publish in swapped order; ms */
 #define NGX_HTTP_CHAT_TOPIC_GAP      20
 
+/* a read that failed is tried again after; ms */
+#define NGX_HTTP_CHAT_TOPIC_RETRY    500
+
 
 /* the feed's half of a topic: how far this worker has seen its log */
 
@@ -98,6 +101,9 @@ void ngx_http_chat_topic_signal(ngx_http_chat_event_t *event);
 /* a conversation's log has reached seq */
 void ngx_http_chat_topic_changed(ngx_http_chat_id_t *id, int32_t site,
     int64_t seq);
+
+/* too much has changed to be listed: looks at every topic */
+void ngx_http_chat_topic_check(void);
 
 /* messages may have been lost */
 void ngx_http_chat_topic_forget(void);
