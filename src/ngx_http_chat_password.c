@@ -27,7 +27,6 @@ static u_char *ngx_http_chat_password_literal(u_char *p, u_char *last,
     const char *text, size_t len);
 static u_char *ngx_http_chat_password_number(u_char *p, u_char *last,
     ngx_uint_t max, ngx_uint_t *value);
-static u_char *ngx_http_chat_password_decimal(u_char *p, ngx_uint_t value);
 
 
 ngx_int_t
@@ -124,38 +123,6 @@ ngx_http_chat_password_number(u_char *p, u_char *last, ngx_uint_t max,
 }
 
 
-u_char *
-ngx_http_chat_password_write(u_char *p, ngx_http_chat_password_t *pw)
-{
-    p = ngx_cpymem(p, "$scrypt$ln=", 11);
-    p = ngx_http_chat_password_decimal(p, pw->ln);
-    p = ngx_cpymem(p, ",r=", 3);
-    p = ngx_http_chat_password_decimal(p, pw->r);
-    p = ngx_cpymem(p, ",p=", 3);
-    p = ngx_http_chat_password_decimal(p, pw->p);
-    *p++ = '$';
-    p = ngx_http_chat_base64_encode(p, pw->salt, NGX_HTTP_CHAT_PASSWORD_SALT,
-                                    0);
-    *p++ = '$';
-
-    return ngx_http_chat_base64_encode(p, pw->hash,
-                                       NGX_HTTP_CHAT_PASSWORD_HASH, 0);
-}
-
-
-static u_char *
-ngx_http_chat_password_decimal(u_char *p, ngx_uint_t value)
-{
-    if (value >= 10) {
-        *p++ = (u_char) ('0' + value / 10 % 10);
-    }
-
-    *p++ = (u_char) ('0' + value % 10);
-
-    return p;
-}
-
-
 void
 ngx_http_chat_password_dummy(ngx_http_chat_password_t *pw)
 {
@@ -168,9 +135,11 @@ ngx_http_chat_password_dummy(ngx_http_chat_password_t *pw)
 
 
 ngx_int_t
-ngx_http_chat_password_hash(ngx_http_chat_password_t *pw, u_char *text,
-    size_t len, u_char *hash)
+ngx_http_chat_password_verify(ngx_http_chat_password_t *pw, u_char *text,
+    size_t len)
 {
+    int       differ;
+    u_char    hash[NGX_HTTP_CHAT_PASSWORD_HASH];
     uint64_t  n, maxmem;
 
     n = (uint64_t) 1 << pw->ln;
@@ -185,21 +154,6 @@ ngx_http_chat_password_hash(ngx_http_chat_password_t *pw, u_char *text,
         != 1)
     {
         ERR_clear_error();
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_chat_password_verify(ngx_http_chat_password_t *pw, u_char *text,
-    size_t len)
-{
-    int     differ;
-    u_char  hash[NGX_HTTP_CHAT_PASSWORD_HASH];
-
-    if (ngx_http_chat_password_hash(pw, text, len, hash) != NGX_OK) {
         return NGX_ERROR;
     }
 

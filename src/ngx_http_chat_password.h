@@ -26,10 +26,6 @@
 #define NGX_HTTP_CHAT_PASSWORD_R     8
 #define NGX_HTTP_CHAT_PASSWORD_P     3
 
-/* longest text form */
-#define NGX_HTTP_CHAT_PASSWORD_LEN                                           \
-    (sizeof("$scrypt$ln=17,r=16,p=16$") - 1 + 22 + 1 + 43)
-
 
 typedef struct {
     ngx_uint_t                ln;
@@ -47,20 +43,14 @@ typedef struct {
 ngx_int_t ngx_http_chat_password_parse(ngx_http_chat_password_t *pw,
     u_char *p, size_t len);
 
-/* at most NGX_HTTP_CHAT_PASSWORD_LEN; returns the end */
-u_char *ngx_http_chat_password_write(u_char *p, ngx_http_chat_password_t *pw);
-
 /* a hash that no password has, at the cost of a new one */
 void ngx_http_chat_password_dummy(ngx_http_chat_password_t *pw);
 
 /*
- * Derives the hash of a text with the salt and parameters of pw: blocks for
- * the time of the work, and may be called in any thread.  NGX_ERROR.
+ * Derives the hash of a text with the salt and parameters of pw and compares:
+ * NGX_OK, NGX_DECLINED or NGX_ERROR.  Blocks for the time of the work, and may
+ * be called in any thread.
  */
-ngx_int_t ngx_http_chat_password_hash(ngx_http_chat_password_t *pw,
-    u_char *text, size_t len, u_char *hash);
-
-/* the same and compares: NGX_OK, NGX_DECLINED, NGX_ERROR */
 ngx_int_t ngx_http_chat_password_verify(ngx_http_chat_password_t *pw,
     u_char *text, size_t len);
 
