@@ -357,6 +357,10 @@ ngx_http_chat_route_enter(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
                                            "valid");
     }
 
+    if (rc == NGX_BUSY) {
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
+    }
+
     if (rc != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
