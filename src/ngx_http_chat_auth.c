@@ -490,8 +490,7 @@ ngx_http_chat_auth_agent_done(ngx_http_chat_call_t *call)
                    "chat auth agent done: %i", call->rc);
 
     if (call->rc != NGX_OK) {
-        rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAVAILABLE, NULL,
-                                         NULL);
+        rc = ngx_http_chat_reply_failed(r, call->rc);
 
     } else if (ngx_http_chat_auth_agent_row(r, ctx, call->res) != NGX_OK) {
         rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAUTHENTICATED,

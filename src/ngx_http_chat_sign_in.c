@@ -51,7 +51,6 @@ static ngx_int_t ngx_http_chat_sign_in_answer(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_str_t *body);
 static ngx_int_t ngx_http_chat_sign_in_refuse(ngx_http_request_t *r);
 static ngx_int_t ngx_http_chat_sign_in_busy(ngx_http_request_t *r);
-static ngx_int_t ngx_http_chat_sign_in_unavailable(ngx_http_request_t *r);
 
 static void ngx_http_chat_auth_session_done(ngx_http_chat_call_t *call);
 static void ngx_http_chat_auth_sign_out_done(ngx_http_chat_call_t *call);
@@ -105,7 +104,7 @@ ngx_http_chat_auth_sign_in(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     /* the site's id is known since the first connect */
 
     if (ctx->conf->site->id == 0) {
-        return ngx_http_chat_sign_in_unavailable(r);
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
     cln = ngx_http_cleanup_add(r, 0);
@@ -127,7 +126,7 @@ ngx_http_chat_auth_sign_in(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
                                     NGX_HTTP_CHAT_Q_AGENT_LOGIN, &args,
                                     ngx_http_chat_sign_in_found, NULL);
     if (call == NULL) {
-        return ngx_http_chat_sign_in_unavailable(r);
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
     if (ngx_http_chat_wait(r, ctx, call) != NGX_OK) {
@@ -157,7 +156,7 @@ ngx_http_chat_sign_in_found(ngx_http_chat_call_t *call)
     s = ctx->data;
 
     if (call->rc != NGX_OK) {
-        rc = ngx_http_chat_sign_in_unavailable(r);
+        rc = ngx_http_chat_reply_failed(r, call->rc);
 
     } else if (ngx_http_chat_sign_in_row(r, s, call->res) != NGX_OK) {
         rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -313,7 +312,7 @@ ngx_http_chat_sign_in_session(ngx_http_request_t *r,
                                     &args, ngx_http_chat_sign_in_created,
                                     NULL);
     if (call == NULL) {
-        return ngx_http_chat_sign_in_unavailable(r);
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
     if (ngx_http_chat_wait(r, ctx, call) != NGX_OK) {
@@ -342,7 +341,7 @@ ngx_http_chat_sign_in_created(ngx_http_chat_call_t *call)
     ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
 
     if (call->rc != NGX_OK) {
-        rc = ngx_http_chat_sign_in_unavailable(r);
+        rc = ngx_http_chat_reply_failed(r, call->rc);
 
     } else {
         ngx_http_chat_col_text(call->res, 0, 0, &outcome);
@@ -435,14 +434,6 @@ ngx_http_chat_sign_in_busy(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_http_chat_sign_in_unavailable(ngx_http_request_t *r)
-{
-    return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAVAILABLE, NULL,
-                                       NULL);
-}
-
-
 /* who is signed in, as the store says: the cache is not asked */
 
 ngx_int_t
@@ -465,7 +456,7 @@ ngx_http_chat_auth_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
                                     NGX_HTTP_CHAT_Q_AGENT_SESSION_GET, &args,
                                     ngx_http_chat_auth_session_done, NULL);
     if (call == NULL) {
-        return ngx_http_chat_sign_in_unavailable(r);
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
     if (ngx_http_chat_wait(r, ctx, call) != NGX_OK) {
@@ -494,7 +485,7 @@ ngx_http_chat_auth_session_done(ngx_http_chat_call_t *call)
     ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
 
     if (call->rc != NGX_OK) {
-        rc = ngx_http_chat_sign_in_unavailable(r);
+        rc = ngx_http_chat_reply_failed(r, call->rc);
 
     } else if (PQntuples(call->res) != 1) {
         ngx_http_chat_auth_forget(&ctx->actor.session);
@@ -528,7 +519,7 @@ ngx_http_chat_auth_sign_out(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
                                     NGX_HTTP_CHAT_Q_AGENT_SESSION_END, &args,
                                     ngx_http_chat_auth_sign_out_done, NULL);
     if (call == NULL) {
-        return ngx_http_chat_sign_in_unavailable(r);
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
     if (ngx_http_chat_wait(r, ctx, call) != NGX_OK) {
@@ -560,7 +551,7 @@ ngx_http_chat_auth_sign_out_done(ngx_http_chat_call_t *call)
     ngx_http_chat_auth_forget(&ctx->actor.session);
 
     if (call->rc != NGX_OK) {
-        rc = ngx_http_chat_sign_in_unavailable(r);
+        rc = ngx_http_chat_reply_failed(r, call->rc);
 
     } else {
         m.type = NGX_HTTP_CHAT_BUS_SESSION;
