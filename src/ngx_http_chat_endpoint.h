@@ -34,7 +34,10 @@ ngx_int_t ngx_http_chat_conversation_typing(ngx_http_request_t *r,
 ngx_int_t ngx_http_chat_conversation_change(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
-/* poll: GET v1/stream */
+/* stream: GET v1/stream, by one of the transports below */
+ngx_int_t ngx_http_chat_stream(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
 ngx_int_t ngx_http_chat_poll(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
