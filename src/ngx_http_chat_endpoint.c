@@ -9,6 +9,7 @@
 #include "ngx_http_chat_endpoint.h"
 #include "ngx_http_chat_route.h"
 #include "ngx_http_chat_status.h"
+#include "ngx_http_chat_ticket.h"
 
 
 /* a text of 16,384 bytes may be escaped as six characters a byte */
@@ -97,10 +98,15 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
       ngx_http_chat_conversation_typing, "typing" },
 
+    { NGX_HTTP_POST, "/v1/ticket",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
+      NGX_HTTP_CHAT_BODY_OPT, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_ticket, "ticket" },
+
     { NGX_HTTP_GET, "/v1/stream",
       NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
       NGX_HTTP_CHAT_STREAM, 0,
-      ngx_http_chat_poll, "stream" },
+      ngx_http_chat_stream, "stream" },
 
     { 0, NULL, 0, 0, 0, 0, NULL, NULL }
 };

@@ -52,6 +52,8 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "member",                NULL, 6, NULL },
     { "read",                  NULL, 7, NULL },
     { "change",                NULL, 12, NULL },
+    { "ticket_put",            NULL, 6, NULL },
+    { "ticket_take",           NULL, 2, NULL },
     { "sweep",                 NULL, 1, NULL },
     { "notify",                NULL, 1, NULL },
     { "ping",                  NULL, 0, NULL }
