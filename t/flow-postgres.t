@@ -185,7 +185,7 @@ check_record('frozen');
 # A transaction that holds a conversation: the others do not wait for it.
 
 my $held = $senders[1];
-my $pid = open my $lock, '|-', 'psql', '-XqAt', $conninfo
+open my $lock, '|-', "exec psql -XqAt -o /dev/null '$conninfo'"
     or die "psql: $!\n";
 $lock->autoflush;
 print $lock "BEGIN; SELECT 1 FROM chat.conversation "

@@ -147,6 +147,19 @@ sub start {
 }
 
 
+# nginx -t: its exit code and what it prints.
+
+sub check {
+    my ($self) = @_;
+
+    my $path = $self->write_configuration;
+    my $binary = $ENV{TEST_NGINX_BINARY} || 'nginx';
+    my $output = `$binary -t -p $self->{root}/ -c $path 2>&1`;
+
+    return ($? >> 8, $output);
+}
+
+
 # Until every worker has its connection to PostgreSQL.
 
 sub wait_ready {
