@@ -45,7 +45,8 @@ cmp_ok($call->took, '<', 1.2, 'within a second');
 my @workers = sort $nginx->worker_pids;
 
 $postgres->start;
-ok(eval { $nginx->wait_ready(15); 1 }, 'it comes, and nginx is ready');
+ok(eval { $nginx->wait_ready(15); 1 }, 'it comes, and nginx is ready')
+    or die $nginx->tail;
 
 my $session = $client->post('/support/v1/session', {mode => 'bearer'});
 is($session->status, 200, 'a session is started');

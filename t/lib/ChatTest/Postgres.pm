@@ -6,10 +6,12 @@ use strict;
 use warnings;
 
 use File::Basename qw(dirname);
+use File::Path qw(remove_tree);
 use ChatTest ();
 
 
-# new(name, setting...): the directory is named after the script and it.
+# new(name, setting...): the directory is named after the script and it.  The
+# cluster is a new one, since a schema of another version would stay.
 
 sub new {
     my ($class, $name, @settings) = @_;
@@ -21,6 +23,9 @@ sub new {
         settings => \@settings,
         pid => $$,
     }, $class;
+
+    $self->run('stop', $self->{dir}, 'immediate');
+    remove_tree($self->{dir});
 
     return $self;
 }
