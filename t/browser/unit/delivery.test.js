@@ -4,12 +4,16 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { webcrypto } from 'node:crypto';
 import { Problem } from '../../../src/assets/api.js';
 import { delay } from '../../../src/assets/backoff.js';
 import { createOutbox } from '../../../src/assets/outbox.js';
 import { newOutgoing } from '../../../src/assets/outgoing.js';
 import { subscribe } from '../../../src/assets/poll.js';
 import { uuid } from '../../../src/assets/uuid.js';
+
+/* a global of browsers that Node 18 has under another name */
+globalThis.crypto ??= webcrypto;
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
