@@ -14,27 +14,6 @@ my $conversation = conversation('alice', 'hello');
 message($conversation, 'agent dana', 'hi Alice');
 
 
-# A client whose connection is held by that worker.
-
-sub on {
-    my ($worker, %who) = @_;
-
-    my @others;
-    my $client = wait_until {
-        my $one = $nginx->client(%who, keepalive => 1);
-        my $pid = $one->get('/support/v1/live')->header('X-Worker');
-
-        return $one if $pid == $worker;
-
-        # held, so that the next one is for another worker
-        push @others, $one;
-        return;
-    };
-
-    return $client // die "no connection to worker $worker\n";
-}
-
-
 sub stream {
     my ($client, %query) = @_;
 
@@ -45,8 +24,8 @@ sub stream {
 
 my ($one, $two) = $nginx->worker_pids;
 
-my $agent = on($one, agent => 'dana');
-my $visitor = on($two, visitor => 'alice');
+my $agent = $nginx->on($one, agent => 'dana');
+my $visitor = $nginx->on($two, visitor => 'alice');
 my $path = "/support/v1/conversations/$conversation";
 
 my $next = $agent->get("$path/events")->json->{next};

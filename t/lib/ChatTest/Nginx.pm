@@ -56,6 +56,27 @@ sub client {
 }
 
 
+# A client whose connection is held by that worker.
+
+sub on {
+    my ($self, $worker, %who) = @_;
+
+    my @others;
+    my $client = ChatTest::wait_until {
+        my $one = $self->client(%who, keepalive => 1);
+        my $pid = $one->get('/support/v1/live')->header('X-Worker');
+
+        return $one if $pid == $worker;
+
+        # held, so that the next one is for another worker
+        push @others, $one;
+        return;
+    };
+
+    return $client // die "no connection to worker $worker\n";
+}
+
+
 sub configuration {
     my ($self) = @_;
 

@@ -1,0 +1,106 @@
+# Typing, presence and read marks, between two workers.
+
+use strict;
+use warnings;
+
+use Test::More;
+use ChatTest;
+use ChatTest::Nginx;
+
+my $nginx = ChatTest::Nginx->new(workers => 2)->start;
+my $conversation = conversation('alice', 'hello');
+my $other = conversation('bob', 'hello');
+my $path = "/support/v1/conversations/$conversation";
+
+my ($one, $two) = $nginx->worker_pids;
+
+my $agent = $nginx->on($one, agent => 'dana');
+my $visitor = $nginx->on($two, visitor => 'alice');
+
+
+# The state as a client has it, once it satisfies the wish: polls by version,
+# as clients do.
+
+sub state_of {
+    my ($client, $wish) = @_;
+
+    my $next = $client->get("$path/events")->json->{next};
+    my $version = 0;
+    my $state;
+
+    wait_until {
+        my $answer = $client->get("/support/v1/stream?conversation="
+            . "$conversation&since=$next&state=$version&wait=2")->json;
+
+        if ($answer->{state}) {
+            $state = $answer->{state};
+            $version = $state->{version};
+        }
+
+        return !defined contains($state, $wish);
+    };
+
+    return contains($state, $wish);
+}
+
+
+is(state_of($visitor, {typing => [], presence => []}), undef,
+   'nobody else is there');
+
+my $poll = $agent->start('GET', "/support/v1/stream?conversation="
+                         . "$conversation&since=" . cursor(1) . '&wait=25');
+ok(!$poll->poll, 'the agent waits on the other worker');
+
+is(state_of($visitor, {presence => [{kind => 'agent', id => agent('dana'),
+                                     name => 'Dana', online => JSON::PP::true}]}),
+   undef, 'the visitor sees that the agent is there');
+
+my $more = $nginx->client(agent => 'dana');
+
+is($more->post("$path/typing", {on => JSON::PP::true})->status, 204,
+   'the agent types');
+is(state_of($visitor, {typing => [{kind => 'agent', name => 'Dana'}]}), undef,
+   'the visitor sees it');
+is($more->post("$path/typing", {on => JSON::PP::false})->status, 204,
+   'he stops');
+is(state_of($visitor, {typing => []}), undef, 'the visitor sees that too');
+
+my $third = $nginx->client(agent => 'erik');
+
+is($third->post("$path/typing", {on => JSON::PP::true,
+                                 visibility => 'internal'})->status, 204,
+   'another agent types a note');
+is(state_of($more, {typing => [{kind => 'agent', id => agent('erik')}]}),
+   undef, 'the first agent sees it');
+is(state_of($visitor, {typing => []}), undef, 'the visitor does not');
+
+is(state_of($more, {typing => []}), undef, 'it ends by itself');
+
+
+# a read mark moves the state
+
+is($more->post("$path/read", {seq => 1})->status, 204, 'an agent reads');
+is(state_of($visitor, {read => {'agent:' . agent('dana') => 1}}), undef,
+   'the visitor sees it');
+
+
+# who may
+
+my $stranger = $nginx->client(visitor => 'bob');
+
+is($stranger->post("$path/typing", {on => JSON::PP::true})->status, 404,
+   'a stranger types into nothing');
+is($visitor->post("$path/typing", {on => JSON::PP::true,
+                                   visibility => 'internal'})->status, 403,
+   'a visitor has no notes');
+is($visitor->post("$path/typing", {on => 'yes'})->status, 422,
+   'a wrong type');
+is($visitor->post("/support/v1/conversations/$other/typing",
+                  {on => JSON::PP::true})->status, 404,
+   'another one\'s conversation');
+
+$poll->abort;
+
+is_deeply([$nginx->alarms], [], 'nothing alarming in the log');
+
+done_testing;
