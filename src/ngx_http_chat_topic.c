@@ -95,9 +95,8 @@ ngx_http_chat_topic_get(ngx_http_chat_id_t *id, int32_t site)
 
     t = ngx_http_chat_topic_of(topic);
 
-    if (t->idle.next == NULL) {
-
-        /* a new one */
+    if (!t->begun) {
+        t->begun = 1;
 
         t->site = site;
         t->head = -1;

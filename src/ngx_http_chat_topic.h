@@ -49,6 +49,7 @@ typedef struct {
     ngx_queue_t               participants;  /* presence: who is there */
     ngx_uint_t                nparticipants;
 
+    unsigned                  begun:1;
     unsigned                  confirmed:1;   /* the bus receives it */
     unsigned                  is_idle:1;
     unsigned                  has_gap:1;
