@@ -160,7 +160,7 @@ libraries =	$(shell sed -n 's/^ \* Libraries: //p' t/unit/$(1).c)
 $(UNITS): $(OUT)/unit/%: t/unit/%.c $$(call sources,$$*) $(DEPS) \
 		t/unit/unit.h | $(DIR)/configured
 	@mkdir -p $(@D)
-	$(CC) -o $@ -g -O1 -fsanitize=address,undefined $(WARN) -Werror \
+	@$(CC) -o $@ -g -O1 -fsanitize=address,undefined $(WARN) -Werror \
 		$(addprefix -I,src $(OBJS) \
 		$(addprefix $(DIR)/tree/src/,core event event/modules \
 		event/quic os/unix)) \
