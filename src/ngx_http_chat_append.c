@@ -135,6 +135,7 @@ ngx_http_chat_append_send(ngx_http_chat_append_args_t *args,
     a->actor = *args->actor;
     a->conversation = *args->conversation;
     a->expected = args->expected;
+    a->since = ngx_http_chat_counter_clock();
     a->internal = args->internal;
 
     p = (u_char *) a + sizeof(ngx_http_chat_append_t);
@@ -445,6 +446,9 @@ ngx_http_chat_append_row(ngx_http_chat_append_t *a, PGresult *res,
                                         col + NGX_HTTP_CHAT_E_CREATED);
     (void) ngx_http_chat_col_id(res, row, col + NGX_HTTP_CHAT_E_ID,
                                 &a->event_id);
+
+    ngx_http_chat_counter_observe(NGX_HTTP_CHAT_S_APPEND_TIME,
+                             ngx_http_chat_counter_clock() - a->since);
 
     ngx_http_chat_append_end(a, NGX_OK);
 }

@@ -45,6 +45,7 @@ struct ngx_http_chat_append_s {
     ngx_str_t                 text;
     ngx_str_t                 json;          /* data; NULL is none */
     int64_t                   expected;
+    uint64_t                  since;         /* microseconds */
     ngx_uint_t                tries;
     unsigned                  internal:1;
 

@@ -4,6 +4,7 @@
  */
 
 
+#include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_drain.h"
 #include "ngx_http_chat_hub.h"
 
@@ -19,6 +20,7 @@
 static void ngx_http_chat_drain_timer(ngx_event_t *ev);
 
 
+static ngx_uint_t        ngx_http_chat_drain_begun;
 static ngx_event_t       ngx_http_chat_drain_event;
 static ngx_connection_t  ngx_http_chat_drain_dummy;
 
@@ -45,6 +47,14 @@ static void
 ngx_http_chat_drain_timer(ngx_event_t *ev)
 {
     if (ngx_exiting) {
+
+        if (!ngx_http_chat_drain_begun) {
+            ngx_http_chat_drain_begun = 1;
+            ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_DRAINING, 1);
+            ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_DRAINED,
+                                      ngx_http_chat_hub_count());
+        }
+
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ev->log, 0,
                        "chat drain: %ui subscribers",
                        ngx_http_chat_hub_count());

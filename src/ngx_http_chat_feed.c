@@ -5,9 +5,9 @@
 
 
 #include "ngx_http_chat_append.h"
+#include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_presence.h"
-#include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_sweep.h"
 #include "ngx_http_chat_topic.h"
 
@@ -16,6 +16,9 @@ static void ngx_http_chat_feed_join(ngx_http_chat_feed_t *f,
     ngx_http_chat_feed_topic_t *t, ngx_str_t *who);
 static void ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s,
     void *data);
+static uint64_t ngx_http_chat_feed_age(ngx_http_chat_event_t *event);
+static void ngx_http_chat_feed_count(ngx_http_chat_feed_t *f,
+    ngx_uint_t result);
 static void ngx_http_chat_feed_confirmed(ngx_http_chat_feed_t *f);
 static void ngx_http_chat_feed_deliver_signal(ngx_http_chat_feed_t *f,
     ngx_http_chat_event_t *event);
@@ -33,7 +36,8 @@ static void ngx_http_chat_feed_bus_state(ngx_uint_t ready);
 static void ngx_http_chat_feed_asked(ngx_http_chat_bus_message_t *m);
 
 
-static u_char  ngx_http_chat_feed_epoch[NGX_HTTP_CHAT_EPOCH_LEN];
+static u_char      ngx_http_chat_feed_epoch[NGX_HTTP_CHAT_EPOCH_LEN];
+static ngx_uint_t  ngx_http_chat_feed_bus;
 
 
 #define ngx_http_chat_feed_of(s)                                             \
@@ -54,6 +58,7 @@ ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
 
     f->call = NULL;
     f->present = 0;
+    f->counted = 0;
     f->live = 0;
     f->waiting = 0;
     f->sent = f->since;
@@ -77,6 +82,7 @@ ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
 
         ngx_str_null(&who);
         ngx_http_chat_feed_join(f, t, &who);
+        ngx_http_chat_feed_count(f, NGX_HTTP_CHAT_RESUME_HOT);
 
         return NGX_OK;
     }
@@ -216,12 +222,14 @@ ngx_http_chat_feed_read_done(ngx_http_chat_call_t *call)
                                    f->actor.site->id)
            != NGX_OK)
     {
+        ngx_http_chat_feed_count(f, NGX_HTTP_CHAT_RESUME_FAILED);
         ngx_http_chat_feed_leave(f);
         f->opened(f, NULL);
         return;
     }
 
     if (!ngx_http_chat_page_is(&page, "ok")) {
+        ngx_http_chat_feed_count(f, NGX_HTTP_CHAT_RESUME_FAILED);
         ngx_http_chat_feed_leave(f);
         f->opened(f, &page);
         ngx_http_chat_page_free(&page);
@@ -232,6 +240,11 @@ ngx_http_chat_feed_read_done(ngx_http_chat_call_t *call)
         ngx_str_set(&page.reason, "epoch");
         f->tail = 0;
     }
+
+    ngx_http_chat_feed_count(f, page.reason.len != 0
+                                ? NGX_HTTP_CHAT_RESUME_RESET
+                                : NGX_HTTP_CHAT_RESUME_READ);
+    ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_RECOVERED, page.n);
 
     t = ngx_http_chat_topic_of(f->subscriber.topic);
 
@@ -338,9 +351,39 @@ ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s, void *data)
         return;
     }
 
-    ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_EVENTS_OUT, 1);
+    ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_EVENTS_OUT,
+                       ngx_http_chat_counter_event(f->transport, 0), 1);
+    ngx_http_chat_counter_observe(NGX_HTTP_CHAT_S_DELIVER_TIME,
+                                  ngx_http_chat_feed_age(event));
 
     f->event(f, event);
+}
+
+
+/* microseconds since it was stored, as far as both clocks agree */
+
+static uint64_t
+ngx_http_chat_feed_age(ngx_http_chat_event_t *event)
+{
+    int64_t      ms;
+    ngx_time_t  *now;
+
+    now = ngx_timeofday();
+    ms = (int64_t) now->sec * 1000 + now->msec - event->created;
+
+    return ms > 0 ? (uint64_t) ms * 1000 : 0;
+}
+
+
+/* how the subscription began; once */
+
+static void
+ngx_http_chat_feed_count(ngx_http_chat_feed_t *f, ngx_uint_t result)
+{
+    if (!f->counted) {
+        f->counted = 1;
+        ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_RESUMES, result, 1);
+    }
 }
 
 
@@ -374,6 +417,9 @@ ngx_http_chat_feed_deliver_signal(ngx_http_chat_feed_t *f,
     {
         return;
     }
+
+    ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_EVENTS_OUT,
+                       ngx_http_chat_counter_event(f->transport, 1), 1);
 
     f->signal(f, event);
 }
@@ -494,6 +540,11 @@ static void
 ngx_http_chat_feed_bus_state(ngx_uint_t ready)
 {
     ngx_http_chat_bus_message_t  m;
+
+    if (ready != ngx_http_chat_feed_bus) {
+        ngx_http_chat_feed_bus = ready;
+        ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_BUS_READY, ready ? 1 : -1);
+    }
 
     ngx_http_chat_topic_forget();
 

@@ -33,6 +33,7 @@ struct ngx_http_chat_feed_s {
     ngx_http_chat_id_t        conversation;
     int64_t                   since;         /* -1: the last events */
     int64_t                   version;       /* of the state; -1: unknown */
+    ngx_uint_t                transport;     /* as in counter.h */
     unsigned                  tail:1;        /* another epoch: the last 50 */
 
     /*
@@ -65,6 +66,7 @@ struct ngx_http_chat_feed_s {
     unsigned                  live:1;
     unsigned                  waiting:1;     /* for the bus */
     unsigned                  present:1;
+    unsigned                  counted:1;     /* as a resume */
 };
 
 

@@ -60,6 +60,7 @@ static ngx_int_t ngx_http_chat_poll_args(ngx_http_request_t *r,
 static ngx_int_t ngx_http_chat_poll_wait(ngx_http_request_t *r,
     ngx_http_chat_poll_t *p, int64_t wait);
 static void ngx_http_chat_poll_cleanup(void *data);
+static void ngx_http_chat_poll_count(ngx_http_chat_poll_t *p, ngx_int_t n);
 static void ngx_http_chat_poll_opened(ngx_http_chat_feed_t *f,
     ngx_http_chat_page_t *page);
 static ngx_int_t ngx_http_chat_poll_keep(ngx_http_chat_poll_t *p,
@@ -125,7 +126,7 @@ ngx_http_chat_poll(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     cln->handler = ngx_http_chat_poll_cleanup;
     cln->data = p;
 
-    ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_POLLS, 1);
+    ngx_http_chat_poll_count(p, 1);
 
     return ngx_http_chat_poll_wait(r, p,
                                    ngx_min(wait, NGX_HTTP_CHAT_POLL_WAIT_MAX));
@@ -301,7 +302,20 @@ ngx_http_chat_poll_cleanup(void *data)
 
     p->n = 0;
 
-    ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_POLLS, -1);
+    ngx_http_chat_poll_count(p, -1);
+}
+
+
+static void
+ngx_http_chat_poll_count(ngx_http_chat_poll_t *p, ngx_int_t n)
+{
+    ngx_uint_t  cell;
+
+    cell = ngx_http_chat_counter_stream(NGX_HTTP_CHAT_T_POLL,
+                                        p->ctx->actor.kind);
+
+    ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_POLLS, n);
+    ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_CONNECTIONS, cell, n);
 }
 
 
@@ -732,6 +746,9 @@ ngx_http_chat_poll_answer(ngx_http_chat_poll_t *p)
     *b++ = '}';
 
     body.len = b - body.data;
+
+    ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_BYTES_OUT,
+                                   NGX_HTTP_CHAT_T_POLL, body.len);
 
     return ngx_http_chat_reply_json(r, NGX_HTTP_OK, &body);
 }

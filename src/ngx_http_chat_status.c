@@ -7,21 +7,17 @@
 #include "ngx_http_chat_status.h"
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_header.h"
+#include "ngx_http_chat_metric.h"
 #include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_store.h"
 
 
-/* room for the lines of one metric, or for one member */
-#define NGX_HTTP_CHAT_STATUS_LINE    384
+/* room for what one metric and one cell take in either format */
+#define NGX_HTTP_CHAT_STATUS_METRIC  384
+#define NGX_HTTP_CHAT_STATUS_CELL    160
 
 /* a PostgreSQL that does not answer in this time is not ready, in ms */
 #define NGX_HTTP_CHAT_STATUS_TIME    900
-
-
-typedef struct {
-    const char               *name;
-    const char               *help;
-} ngx_http_chat_status_metric_t;
 
 
 static ngx_uint_t ngx_http_chat_status_wants_json(ngx_http_request_t *r);
@@ -29,6 +25,12 @@ static u_char *ngx_http_chat_status_text(u_char *p, u_char *last,
     ngx_atomic_uint_t *sums, ngx_uint_t workers);
 static u_char *ngx_http_chat_status_json(u_char *p, u_char *last,
     ngx_atomic_uint_t *sums, ngx_uint_t workers);
+static u_char *ngx_http_chat_status_cells(u_char *p, u_char *last,
+    ngx_http_chat_metric_t *m, ngx_atomic_uint_t *cells, ngx_uint_t json);
+static u_char *ngx_http_chat_status_histogram(u_char *p, u_char *last,
+    ngx_http_chat_metric_t *m, ngx_atomic_uint_t *cells, ngx_uint_t json);
+static u_char *ngx_http_chat_status_seconds(u_char *p, u_char *last,
+    ngx_atomic_uint_t us);
 static void ngx_http_chat_status_pinged(ngx_http_chat_call_t *call);
 static void ngx_http_chat_status_late(ngx_http_request_t *r);
 static ngx_int_t ngx_http_chat_status_away(ngx_http_request_t *r);
@@ -40,23 +42,8 @@ static ngx_str_t  ngx_http_chat_status_type_json =
     ngx_string("application/json");
 
 
-/* in the order of ngx_http_chat_counter_e */
-
-static ngx_http_chat_status_metric_t  ngx_http_chat_status_metrics[] = {
-    { "requests", "Requests to the API." },
-    { "messages", "Messages stored." },
-    { "duplicates", "Repeated messages that were stored before." },
-    { "append_batches", "Transactions that stored messages." },
-    { "append_busy", "Messages put back because their conversation "
-                     "was locked." },
-    { "events_out", "Events delivered to subscribers." },
-    { "gap_reads", "Reads of events that the bus did not deliver." },
-    { "unavailable", "Answers with status 503." },
-    { "pg_connects", "Connections made to PostgreSQL." },
-    { "pg_errors", "Statements refused by PostgreSQL." },
-    { "pg_timeouts", "Statements without an answer in time." },
-    { "polls", "Long polls that wait." },
-    { "pg_ready", "Workers connected to PostgreSQL." }
+static const char  *ngx_http_chat_status_types[] = {
+    "counter", "gauge", "gauge", "histogram"
 };
 
 
@@ -79,9 +66,9 @@ ngx_http_chat_status_handler(ngx_http_request_t *r)
 {
     ngx_buf_t          *b;
     ngx_str_t          *type;
-    ngx_uint_t          workers;
+    ngx_uint_t          workers, cells;
     ngx_chain_t         cl;
-    ngx_atomic_uint_t   sums[NGX_HTTP_CHAT_S_N];
+    ngx_atomic_uint_t  *sums;
     static ngx_str_t    allow = ngx_string("GET, HEAD");
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
@@ -94,9 +81,14 @@ ngx_http_chat_status_handler(ngx_http_request_t *r)
                                   NGX_HTTP_CHAT_METHOD_NOT_ALLOWED, NULL, NULL);
     }
 
+    cells = ngx_http_chat_counter_cells();
+
     b = ngx_create_temp_buf(r->pool, (NGX_HTTP_CHAT_S_N + 2)
-                                     * NGX_HTTP_CHAT_STATUS_LINE);
-    if (b == NULL) {
+                                     * NGX_HTTP_CHAT_STATUS_METRIC
+                                     + cells * NGX_HTTP_CHAT_STATUS_CELL);
+    sums = ngx_palloc(r->pool, cells * sizeof(ngx_atomic_uint_t));
+
+    if (b == NULL || sums == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -148,8 +140,9 @@ static u_char *
 ngx_http_chat_status_text(u_char *p, u_char *last, ngx_atomic_uint_t *sums,
     ngx_uint_t workers)
 {
-    ngx_uint_t                      i;
-    ngx_http_chat_status_metric_t  *m;
+    ngx_uint_t               i;
+    const char              *total;
+    ngx_http_chat_metric_t  *m;
 
     p = ngx_slprintf(p, last,
                      "# HELP chat_info Versions of the module and of nginx.\n"
@@ -161,44 +154,177 @@ ngx_http_chat_status_text(u_char *p, u_char *last, ngx_atomic_uint_t *sums,
                      NGX_HTTP_CHAT_VERSION, NGINX_VERSION, workers);
 
     for (i = 0; i < NGX_HTTP_CHAT_S_N; i++) {
-        m = &ngx_http_chat_status_metrics[i];
-
-        if (i < NGX_HTTP_CHAT_S_FIRST_GAUGE) {
-            p = ngx_slprintf(p, last,
-                             "# HELP chat_%s_total %s\n"
-                             "# TYPE chat_%s_total counter\n"
-                             "chat_%s_total %uA\n",
-                             m->name, m->help, m->name, m->name, sums[i]);
-            continue;
-        }
+        m = &ngx_http_chat_metrics[i];
+        total = m->type == NGX_HTTP_CHAT_METRIC_COUNTER ? "_total" : "";
 
         p = ngx_slprintf(p, last,
-                         "# HELP chat_%s %s\n"
-                         "# TYPE chat_%s gauge\n"
-                         "chat_%s %uA\n",
-                         m->name, m->help, m->name, m->name, sums[i]);
+                         "# HELP chat_%s%s %s\n"
+                         "# TYPE chat_%s%s %s\n",
+                         m->name, total, m->help, m->name, total,
+                         ngx_http_chat_status_types[m->type]);
+
+        p = ngx_http_chat_status_cells(p, last, m,
+                                 &sums[ngx_http_chat_counter_first(i)], 0);
     }
 
     return p;
 }
 
 
+/* the same names; a label becomes an object with its values as members */
+
 static u_char *
 ngx_http_chat_status_json(u_char *p, u_char *last, ngx_atomic_uint_t *sums,
     ngx_uint_t workers)
 {
-    ngx_uint_t  i;
+    ngx_uint_t               i;
+    ngx_http_chat_metric_t  *m;
 
     p = ngx_slprintf(p, last,
                      "{\"version\":\"%s\",\"nginx\":\"%s\",\"workers\":%ui",
                      NGX_HTTP_CHAT_VERSION, NGINX_VERSION, workers);
 
     for (i = 0; i < NGX_HTTP_CHAT_S_N; i++) {
-        p = ngx_slprintf(p, last, ",\"%s\":%uA",
-                         ngx_http_chat_status_metrics[i].name, sums[i]);
+        m = &ngx_http_chat_metrics[i];
+
+        p = ngx_slprintf(p, last, ",\"%s\":", m->name);
+        p = ngx_http_chat_status_cells(p, last, m,
+                                 &sums[ngx_http_chat_counter_first(i)], 1);
     }
 
     return ngx_slprintf(p, last, "}\n");
+}
+
+
+static u_char *
+ngx_http_chat_status_cells(u_char *p, u_char *last,
+    ngx_http_chat_metric_t *m, ngx_atomic_uint_t *cells, ngx_uint_t json)
+{
+    ngx_uint_t              i, k, inner;
+    const char             *total;
+    ngx_http_chat_label_t  *a, *b;
+
+    if (m->type == NGX_HTTP_CHAT_METRIC_HISTOGRAM) {
+        return ngx_http_chat_status_histogram(p, last, m, cells, json);
+    }
+
+    a = m->labels[0];
+    b = m->labels[1];
+    total = m->type == NGX_HTTP_CHAT_METRIC_COUNTER ? "_total" : "";
+
+    if (a == NULL) {
+        return json ? ngx_slprintf(p, last, "%uA", cells[0])
+                    : ngx_slprintf(p, last, "chat_%s%s %uA\n", m->name,
+                                   total, cells[0]);
+    }
+
+    inner = ngx_http_chat_metric_values(b);
+
+    for (i = 0; a->values[i] != NULL; i++) {
+
+        if (json) {
+            p = ngx_slprintf(p, last, "%s\"%s\":%s", i == 0 ? "{" : ",",
+                             a->values[i], b == NULL ? "" : "{");
+        }
+
+        for (k = 0; k < inner; k++, cells++) {
+
+            if (json && b == NULL) {
+                p = ngx_slprintf(p, last, "%uA", *cells);
+
+            } else if (json) {
+                p = ngx_slprintf(p, last, "%s\"%s\":%uA", k == 0 ? "" : ",",
+                                 b->values[k], *cells);
+
+            } else if (b == NULL) {
+                p = ngx_slprintf(p, last, "chat_%s%s{%s=\"%s\"} %uA\n",
+                                 m->name, total, a->name, a->values[i],
+                                 *cells);
+
+            } else {
+                p = ngx_slprintf(p, last,
+                                 "chat_%s%s{%s=\"%s\",%s=\"%s\"} %uA\n",
+                                 m->name, total, a->name, a->values[i],
+                                 b->name, b->values[k], *cells);
+            }
+        }
+
+        if (json && b != NULL) {
+            p = ngx_slprintf(p, last, "}");
+        }
+    }
+
+    return json ? ngx_slprintf(p, last, "}") : p;
+}
+
+
+/* buckets are cumulative in both formats */
+
+static u_char *
+ngx_http_chat_status_histogram(u_char *p, u_char *last,
+    ngx_http_chat_metric_t *m, ngx_atomic_uint_t *cells, ngx_uint_t json)
+{
+    ngx_uint_t         i;
+    ngx_atomic_uint_t  n;
+
+    n = 0;
+
+    if (json) {
+        p = ngx_slprintf(p, last, "{\"buckets\":{");
+    }
+
+    for (i = 0; i < NGX_HTTP_CHAT_METRIC_BUCKETS; i++) {
+        n += cells[i];
+
+        p = json ? ngx_slprintf(p, last, i == 0 ? "\"" : ",\"")
+                 : ngx_slprintf(p, last, "chat_%s_bucket{le=\"", m->name);
+        p = ngx_http_chat_status_seconds(p, last,
+                                         ngx_http_chat_metric_bounds[i]);
+        p = ngx_slprintf(p, last, json ? "\":%uA" : "\"} %uA\n", n);
+    }
+
+    n += cells[NGX_HTTP_CHAT_METRIC_BUCKETS];
+
+    p = json ? ngx_slprintf(p, last, "},\"count\":%uA,\"sum\":", n)
+             : ngx_slprintf(p, last, "chat_%s_bucket{le=\"+Inf\"} %uA\n"
+                            "chat_%s_count %uA\nchat_%s_sum ",
+                            m->name, n, m->name, n, m->name);
+
+    p = ngx_http_chat_status_seconds(p, last,
+                                  cells[NGX_HTTP_CHAT_METRIC_BUCKETS + 1]);
+
+    return ngx_slprintf(p, last, json ? "}" : "\n");
+}
+
+
+/* without zeros at the end */
+
+static u_char *
+ngx_http_chat_status_seconds(u_char *p, u_char *last, ngx_atomic_uint_t us)
+{
+    ngx_uint_t         width;
+    ngx_atomic_uint_t  part;
+
+    p = ngx_slprintf(p, last, "%uA", us / 1000000);
+
+    part = us % 1000000;
+
+    if (part == 0 || last - p < 7) {
+        return p;
+    }
+
+    for (width = 6; part % 10 == 0; width--) {
+        part /= 10;
+    }
+
+    *p = '.';
+
+    for (us = width; us > 0; us--) {
+        p[us] = (u_char) ('0' + part % 10);
+        part /= 10;
+    }
+
+    return p + width + 1;
 }
 
 

@@ -323,6 +323,7 @@ ngx_http_chat_store_call(ngx_http_chat_lane_e lane,
     call->op.stmt = query;
     call->done = done;
     call->data = data;
+    call->lane = lane;
 
     params.values = args->values;
     params.lengths = args->lengths;
@@ -332,6 +333,8 @@ ngx_http_chat_store_call(ngx_http_chat_lane_e lane,
         ngx_free(call);
         return NULL;
     }
+
+    ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_PG_CALLS, lane, 1);
 
     return call;
 }
@@ -343,6 +346,8 @@ ngx_http_chat_store_done(ngx_http_chat_pg_op_t *op)
     ngx_http_chat_call_t  *call;
 
     call = op->data;
+
+    ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_PG_CALLS, call->lane, -1);
 
     call->rc = op->rc;
     call->res = op->rc == NGX_OK ? op->result : NULL;

@@ -116,6 +116,7 @@ struct ngx_http_chat_call_s {
     ngx_http_chat_call_pt     done;
     void                     *data;
     ngx_http_chat_call_t    **owner;         /* cleared before done() */
+    ngx_http_chat_lane_e      lane;
     ngx_int_t                 rc;            /* as in ngx_http_chat_pg.h */
     PGresult                 *res;           /* NULL unless rc is NGX_OK */
 };

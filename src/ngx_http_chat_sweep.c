@@ -4,6 +4,7 @@
  */
 
 
+#include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_sweep.h"
 #include "ngx_http_chat_topic.h"
 
@@ -19,6 +20,7 @@
 
 static void ngx_http_chat_sweep_timer(ngx_event_t *ev);
 static void ngx_http_chat_sweep_done(ngx_http_chat_call_t *call);
+static void ngx_http_chat_sweep_count(ngx_http_chat_id_t *id, int64_t head);
 static void ngx_http_chat_sweep_keep(PGresult *res);
 
 
@@ -138,11 +140,34 @@ ngx_http_chat_sweep_done(ngx_http_chat_call_t *call)
                                  &id)
             == NGX_OK)
         {
+            ngx_http_chat_sweep_count(&id, head);
             ngx_http_chat_topic_changed(&id, site, head);
         }
     }
 
     ngx_http_chat_sweep_keep(call->res);
+}
+
+
+/* somebody listens, and the bus did not say so */
+
+static void
+ngx_http_chat_sweep_count(ngx_http_chat_id_t *id, int64_t head)
+{
+    ngx_http_chat_topic_t       *topic;
+    ngx_http_chat_feed_topic_t  *t;
+
+    topic = ngx_http_chat_hub_find(id);
+
+    if (topic == NULL || topic->n == 0) {
+        return;
+    }
+
+    t = ngx_http_chat_topic_of(topic);
+
+    if (t->head >= 0 && head > t->head && head > t->hint) {
+        ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_GAPS_SEEN, 1, 1);
+    }
 }
 
 

@@ -394,6 +394,7 @@ ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
             t->hint = event->seq;
         }
 
+        ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_GAPS_SEEN, 0, 1);
         ngx_http_chat_topic_wait(t, NGX_HTTP_CHAT_TOPIC_GAP);
         return;
     }

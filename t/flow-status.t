@@ -44,10 +44,62 @@ number_is(workers => 2, 'two workers');
 my $text = $client->get('/status')->{body};
 
 is(scalar(grep { !/^# (?:HELP|TYPE) chat_\w+ ./
-                 && !/^chat_\w+(?:\{.*\})? \d+$/ } split /\n/, $text), 0,
+                 && !/^chat_\w+(?:\{.*\})? \d+$/
+                 && !/^chat_\w+_sum \d+(?:\.\d+)?$/ } split /\n/, $text), 0,
    'each line is one of the format');
-is_deeply([sort $text =~ /^# TYPE (\w+)/mg], [sort $text =~ /^(chat_\w+)/mg],
-          'each metric has a type');
+
+# The parts of a histogram have its type.
+
+my %typed = $text =~ /^# TYPE (\w+) (\w+)/mg;
+my %found = map { my ($of) = /^(\w+)_(?:bucket|sum|count)\z/;
+                  ($of && ($typed{$of} // '') eq 'histogram' ? $of : $_) => 1 }
+                $text =~ /^(chat_\w+)/mg;
+
+is_deeply([sort keys %typed], [sort keys %found], 'each metric has a type');
+
+
+# The documentation names each metric with its type and its labels.
+
+my ($metrics) = do {
+    open my $in, '<:encoding(UTF-8)', 'docs/operations.md' or die $!;
+    local $/;
+    <$in> =~ /^## Metrics$(.*?)^## /ms;
+};
+my %documented;
+
+while ($metrics =~ /^\| `(chat_\w+)(?:\{([\w,]+)\})?` \| (\w+) \|/mg) {
+    $documented{$1} = join ' ', $3, sort split /,/, $2 // '';
+}
+
+my %labels;
+
+while ($text =~ /^(chat_\w+?)(?:_bucket)?\{(.+?)\} /mg) {
+    my ($name, $pairs) = ($1, $2);
+
+    $labels{$name} = [grep { $_ ne 'le' } $pairs =~ /(\w+)=/g];
+}
+
+is_deeply(\%documented,
+          {map { ($_ => join ' ', $typed{$_}, sort @{ $labels{$_} // [] }) }
+               keys %typed}, 'each metric is documented as it is');
+
+
+# Histograms.
+
+my $numbers = numbers();
+my $append = $numbers->{append_seconds};
+my @bounds = sort { $a <=> $b } keys %{ $append->{buckets} };
+
+is($append->{count}, 5, 'each append is measured');
+ok(!(grep { $append->{buckets}{$bounds[$_ - 1]}
+            > $append->{buckets}{$bounds[$_]} } 1 .. $#bounds),
+   'buckets are cumulative');
+cmp_ok($append->{buckets}{$bounds[-1]}, '<=', $append->{count},
+       'up to the count');
+like($text, qr/^chat_append_seconds_bucket\{le="\+Inf"\} 5$/m,
+     'which is the last bucket of the text');
+cmp_ok($append->{sum}, '>', 0, 'its sum is in seconds');
+cmp_ok($append->{sum}, '<', 60, 'not in milliseconds');
 
 
 # Waiting polls are a gauge.
@@ -62,6 +114,11 @@ sub wait_for_events {
 my @polls = map { wait_for_events() } 1 .. 6;
 
 number_is(polls => 6, 'polls that wait');
+is_deeply(numbers()->{connections},
+          {poll => {visitor => 6, agent => 0},
+           sse => {visitor => 0, agent => 0},
+           websocket => {visitor => 0, agent => 0}},
+          'they are connections of visitors');
 $polls[0]->abort;
 number_is(polls => 5, 'one that has gone');
 
