@@ -139,7 +139,30 @@ my $received = grep {
 is($received, 20, 'twenty polls are answered by one message');
 is(scalar keys %workers, 2, 'on both workers');
 
+
+# a killed worker costs its clients a connection, and the others nothing
+
+$next = $visitor->get("$path/events")->json->{next};
+$poll = stream($visitor, conversation => $conversation, since => $next,
+               wait => 25);
+my $lost = stream($agent, conversation => $conversation, since => $next,
+                  wait => 25);
+ok(!$poll->poll && !$lost->poll, 'one waits on each worker');
+
+kill 'KILL', $one;
+is($lost->wait(5), undef, 'a killed worker closes its connections');
+
+$agent->close;
+is($agent->post("$path/messages",
+                {client_msg_id => 'w-10', text => 'still here'})->status, 201,
+   'its client connects again');
+$began = time;
+is(contains($poll->wait(5)->json, {events => [{text => 'still here'}]}),
+   undef, 'the poll on the other worker has the message');
+cmp_ok(time - $began, '<', 2, 'within two seconds');
+
 $nginx->stop;
-is(join('', $nginx->alarms), '', 'nothing alarming in the log');
+is(join('', $nginx->alarms("process $one exited on signal 9")), '',
+   'nothing else alarming in the log');
 
 done_testing();

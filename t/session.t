@@ -11,7 +11,15 @@ psql("UPDATE chat.visitor SET name = 'Nora' WHERE id = '"
      . visitor('nora') . "'");
 our $Talk = conversation('nora', 'good morning', 'anybody?');
 
-plan tests => 56;
+# a certificate and its key in one file
+
+our $Pem = build_dir() . "/session-$$.pem";
+
+system("openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost "
+       . "-keyout $Pem.key -out $Pem 2>$Pem.err && cat $Pem.key >> $Pem") == 0
+    or die "openssl req failed\n";
+
+plan tests => 61;
 run_tests();
 
 __DATA__
@@ -321,3 +329,65 @@ OPTIONS /support/v1/session
 --- error_code_like: ^40[35]$
 --- response_headers
 ! Access-Control-Allow-Origin
+
+
+
+=== TEST 26: chat_secure auto follows the connection
+--- http_config eval
+"    server {
+        listen 127.0.0.1:\$TEST_NGINX_RAND_PORT_1 ssl;
+        ssl_certificate $::Pem;
+        ssl_certificate_key $::Pem;
+        location /support/ { chat on; }
+    }"
+--- config
+    location /support/ {
+        chat on;
+        location /support/v1/session {
+            proxy_pass https://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+            proxy_set_header Host localhost;
+        }
+    }
+--- more_headers
+Origin: https://localhost
+--- request
+POST /support/v1/session
+{}
+--- response_headers_like eval
+"Set-Cookie: __Host-chat-visitor-$::Site=[A-Za-z0-9_-]{92}; .*; Secure"
+
+
+
+=== TEST 27: an http origin is not that of an https site
+--- http_config eval
+"    server {
+        listen 127.0.0.1:\$TEST_NGINX_RAND_PORT_1 ssl;
+        ssl_certificate $::Pem;
+        ssl_certificate_key $::Pem;
+        location /support/ { chat on; }
+    }"
+--- config
+    location /support/ {
+        chat on;
+        location /support/v1/session {
+            proxy_pass https://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+            proxy_set_header Host localhost;
+        }
+    }
+--- more_headers
+Origin: http://localhost
+--- request
+POST /support/v1/session
+{}
+--- error_code: 403
+
+
+
+=== TEST 28: behind a TLS proxy chat_secure says so
+--- chat: chat_secure on;
+--- more_headers eval
+["Origin: https://localhost", "Origin: http://localhost"]
+--- request eval
+[("POST /support/v1/session\n{}") x 2]
+--- error_code eval
+[200, 403]
