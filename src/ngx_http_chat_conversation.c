@@ -206,7 +206,6 @@ ngx_http_chat_conversation_events(ngx_http_request_t *r,
     int64_t                  limit;
     ngx_int_t                rc;
     ngx_http_chat_args_t     args;
-    ngx_http_chat_call_t    *call;
     ngx_http_chat_bounds_t  *b;
 
     ctx->conversation = 1;
@@ -261,16 +260,9 @@ ngx_http_chat_conversation_events(ngx_http_request_t *r,
     ngx_http_chat_arg_int4(&args, b->tail ? 50 : (int32_t) limit);
     ngx_http_chat_arg_epoch(&args);
 
-    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_FAST,
                                     NGX_HTTP_CHAT_Q_EVENTS, &args,
-                                    ngx_http_chat_conversation_page, NULL);
-    if (call == NULL) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    (void) ngx_http_chat_wait(r, ctx, call);
-
-    return NGX_DONE;
+                                    ngx_http_chat_conversation_page);
 }
 
 
@@ -380,13 +372,7 @@ ngx_http_chat_conversation_send(ngx_http_request_t *r,
 
     cmd = ngx_http_chat_command_send(&ctx->actor, &ctx->id, &s->message,
                                      ngx_http_chat_conversation_sent, NULL);
-    if (cmd == NULL) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    (void) ngx_http_chat_wait_command(r, ctx, cmd);
-
-    return NGX_DONE;
+    return ngx_http_chat_query_command(r, ctx, cmd);
 }
 
 
@@ -477,7 +463,6 @@ ngx_http_chat_conversation_stale(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx)
 {
     ngx_http_chat_args_t   args;
-    ngx_http_chat_call_t  *call;
     ngx_http_chat_send_t  *s;
 
     s = ctx->data;
@@ -491,17 +476,9 @@ ngx_http_chat_conversation_stale(ngx_http_request_t *r,
     ngx_http_chat_arg_int4(&args, 50);
     ngx_http_chat_arg_epoch(&args);
 
-    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_FAST,
                                     NGX_HTTP_CHAT_Q_EVENTS, &args,
-                                    ngx_http_chat_conversation_stale_page,
-                                    NULL);
-    if (call == NULL) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    (void) ngx_http_chat_wait(r, ctx, call);
-
-    return NGX_DONE;
+                                    ngx_http_chat_conversation_stale_page);
 }
 
 
@@ -580,13 +557,7 @@ ngx_http_chat_conversation_read(ngx_http_request_t *r,
 
     cmd = ngx_http_chat_command_read(&ctx->actor, &ctx->id, mark.seq,
                                      ngx_http_chat_conversation_marked, NULL);
-    if (cmd == NULL) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    (void) ngx_http_chat_wait_command(r, ctx, cmd);
-
-    return NGX_DONE;
+    return ngx_http_chat_query_command(r, ctx, cmd);
 }
 
 
@@ -694,13 +665,7 @@ ngx_http_chat_conversation_change(ngx_http_request_t *r,
     cmd = ngx_http_chat_command_change(&ctx->actor, &ctx->id, &change,
                                        ngx_http_chat_conversation_changed,
                                        NULL);
-    if (cmd == NULL) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    (void) ngx_http_chat_wait_command(r, ctx, cmd);
-
-    return NGX_DONE;
+    return ngx_http_chat_query_command(r, ctx, cmd);
 }
 
 

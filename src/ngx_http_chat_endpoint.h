@@ -50,6 +50,19 @@ ngx_int_t ngx_http_chat_query_answer(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_lane_e lane,
     ngx_http_chat_query_e query, ngx_http_chat_args_t *args);
 
+/*
+ * Sends a statement that the request waits for: done() gets it as call->data,
+ * NULL when it has gone.  NGX_DONE, or the return value of a 503.
+ */
+ngx_int_t ngx_http_chat_query_call(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_lane_e lane,
+    ngx_http_chat_query_e query, ngx_http_chat_args_t *args,
+    ngx_http_chat_call_pt done);
+
+/* the same for a command, which may be NULL: 503 */
+ngx_int_t ngx_http_chat_query_command(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_command_t *cmd);
+
 /* a query argument, unescaped into r->pool; NGX_DECLINED: absent or empty */
 ngx_int_t ngx_http_chat_query_arg(ngx_http_request_t *r, const char *name,
     ngx_str_t *value);

@@ -14,14 +14,13 @@ static ngx_int_t ngx_http_chat_query_invalid(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_chat_query_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+ngx_http_chat_query_call(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     ngx_http_chat_lane_e lane, ngx_http_chat_query_e query,
-    ngx_http_chat_args_t *args)
+    ngx_http_chat_args_t *args, ngx_http_chat_call_pt done)
 {
     ngx_http_chat_call_t  *call;
 
-    call = ngx_http_chat_store_call(lane, query, args,
-                                    ngx_http_chat_query_done, NULL);
+    call = ngx_http_chat_store_call(lane, query, args, done, NULL);
     if (call == NULL) {
         return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
@@ -29,6 +28,30 @@ ngx_http_chat_query_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     (void) ngx_http_chat_wait(r, ctx, call);
 
     return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_http_chat_query_command(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_http_chat_command_t *cmd)
+{
+    if (cmd == NULL) {
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
+    }
+
+    (void) ngx_http_chat_wait_command(r, ctx, cmd);
+
+    return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_http_chat_query_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_http_chat_lane_e lane, ngx_http_chat_query_e query,
+    ngx_http_chat_args_t *args)
+{
+    return ngx_http_chat_query_call(r, ctx, lane, query, args,
+                                    ngx_http_chat_query_done);
 }
 
 

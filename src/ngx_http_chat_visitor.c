@@ -66,7 +66,6 @@ ngx_http_chat_visitor_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     ngx_int_t                 rc;
     ngx_http_chat_id_t        fresh;
     ngx_http_chat_args_t      args;
-    ngx_http_chat_call_t     *call;
     ngx_http_chat_session_t  *s;
 
     s = ngx_pcalloc(r->pool, sizeof(ngx_http_chat_session_t));
@@ -111,16 +110,9 @@ ngx_http_chat_visitor_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     ngx_http_chat_arg_text(&args, s->has_page ? &s->page : NULL);
     ngx_http_chat_arg_epoch(&args);
 
-    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_FAST,
                                     NGX_HTTP_CHAT_Q_SESSION_START, &args,
-                                    ngx_http_chat_visitor_started, NULL);
-    if (call == NULL) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    (void) ngx_http_chat_wait(r, ctx, call);
-
-    return NGX_DONE;
+                                    ngx_http_chat_visitor_started);
 }
 
 
@@ -244,13 +236,7 @@ ngx_http_chat_visitor_create(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     cmd = ngx_http_chat_command_create(&ctx->actor, message,
                                        ngx_http_chat_visitor_created, NULL);
-    if (cmd == NULL) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    (void) ngx_http_chat_wait_command(r, ctx, cmd);
-
-    return NGX_DONE;
+    return ngx_http_chat_query_command(r, ctx, cmd);
 }
 
 
