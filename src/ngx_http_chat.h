@@ -131,6 +131,7 @@ struct ngx_http_chat_ctx_s {
     ngx_str_t                 name;          /* value of {name} */
     ngx_http_chat_id_t        id;            /* value of {id} */
     ngx_http_chat_actor_t     actor;
+    int64_t                   expires;       /* of the credential, ms; 0 */
     json_t                   *body;          /* object, or NULL */
     ngx_http_chat_call_t     *call;
     ngx_http_chat_command_t  *command;

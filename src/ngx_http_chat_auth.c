@@ -36,8 +36,13 @@ static ngx_int_t ngx_http_chat_auth_bearer(ngx_http_request_t *r,
 static ngx_int_t ngx_http_chat_auth_cookie_value(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_uint_t kind, ngx_str_t *value);
 
-static ngx_int_t ngx_http_chat_auth_token(ngx_http_request_t *r,
+static ngx_int_t ngx_http_chat_auth_signed(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_str_t *token);
+static ngx_int_t ngx_http_chat_auth_visitor_token(
+    ngx_http_chat_loc_conf_t *conf, ngx_http_chat_keys_t *keys,
+    ngx_str_t *token, ngx_http_chat_actor_t *actor, int64_t *expires);
+static ngx_int_t ngx_http_chat_auth_token_hash(ngx_str_t *token,
+    u_char *hash);
 static ngx_int_t ngx_http_chat_auth_agent(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 static void ngx_http_chat_auth_agent_done(ngx_http_chat_call_t *call);
@@ -66,6 +71,23 @@ ngx_http_chat_auth_origin(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "chat: request is not from the same origin");
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_chat_auth_handshake(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
+{
+    if (ctx->bearer || ctx->actor.kind == 0
+        || ngx_http_chat_auth_same_origin(r, ctx)
+        || ngx_http_chat_reply_origin(r) != NULL)
+    {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "chat: handshake is not from an allowed origin");
 
     return NGX_DECLINED;
 }
@@ -171,7 +193,7 @@ ngx_http_chat_auth_actor(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     switch (kind) {
 
     case NGX_HTTP_CHAT_VISITOR:
-        rc = ngx_http_chat_auth_token(r, ctx, &token);
+        rc = ngx_http_chat_auth_signed(r, ctx, &token);
         break;
 
     case NGX_HTTP_CHAT_AGENT:
@@ -380,34 +402,72 @@ ngx_http_chat_auth_visitor(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    return ngx_http_chat_auth_token(r, ctx, &token);
+    return ngx_http_chat_auth_signed(r, ctx, &token);
 }
 
 
 static ngx_int_t
-ngx_http_chat_auth_token(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+ngx_http_chat_auth_signed(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     ngx_str_t *token)
 {
-    int64_t                     issued;
-    ngx_http_chat_id_t          id;
     ngx_http_chat_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_chat_module);
 
-    if (ngx_http_chat_token_verify(mcf->keys, token->data, token->len,
-                                   ctx->conf->site->hash,
+    return ngx_http_chat_auth_visitor_token(ctx->conf, mcf->keys, token,
+                                            &ctx->actor, &ctx->expires);
+}
+
+
+static ngx_int_t
+ngx_http_chat_auth_visitor_token(ngx_http_chat_loc_conf_t *conf,
+    ngx_http_chat_keys_t *keys, ngx_str_t *token,
+    ngx_http_chat_actor_t *actor, int64_t *expires)
+{
+    int64_t             issued;
+    ngx_http_chat_id_t  id;
+
+    if (ngx_http_chat_token_verify(keys, token->data, token->len,
+                                   conf->site->hash,
                                    ngx_http_chat_time_now(), &id, &issued)
         != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
-    ctx->actor.kind = NGX_HTTP_CHAT_VISITOR;
-    ctx->actor.site = ctx->conf->site;
-    ctx->actor.id = id;
-    ctx->actor.issued = issued;
+    ngx_memzero(actor, sizeof(ngx_http_chat_actor_t));
+
+    actor->kind = NGX_HTTP_CHAT_VISITOR;
+    actor->site = conf->site;
+    actor->id = id;
+    actor->issued = issued;
+
+    *expires = issued + NGX_HTTP_CHAT_TOKEN_LIFE;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_chat_auth_token(ngx_http_chat_loc_conf_t *conf,
+    ngx_http_chat_keys_t *keys, ngx_str_t *token,
+    ngx_http_chat_actor_t *actor, int64_t *expires, u_char *hash)
+{
+    if ((conf->halves & NGX_HTTP_CHAT_VISITOR)
+        && token->len == NGX_HTTP_CHAT_TOKEN_LEN)
+    {
+        return ngx_http_chat_auth_visitor_token(conf, keys, token, actor,
+                                                expires);
+    }
+
+    if ((conf->halves & NGX_HTTP_CHAT_AGENT) == 0
+        || ngx_http_chat_auth_token_hash(token, hash) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_chat_auth_cache_find(conf->site, hash, actor, expires)
+           == NGX_OK ? NGX_OK : NGX_AGAIN;
 }
 
 
@@ -422,7 +482,8 @@ ngx_http_chat_auth_agent(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    if (ngx_http_chat_auth_cache_find(ctx->conf->site, hash, &ctx->actor)
+    if (ngx_http_chat_auth_cache_find(ctx->conf->site, hash, &ctx->actor,
+                                      &ctx->expires)
         == NGX_OK)
     {
         return NGX_OK;
@@ -453,13 +514,25 @@ ngx_int_t
 ngx_http_chat_auth_hash(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     u_char *hash)
 {
-    u_char     secret[NGX_HTTP_CHAT_AGENT_SECRET];
     ngx_str_t  token;
 
-    if (ngx_http_chat_auth_credential(r, ctx, &token) != NGX_HTTP_CHAT_AGENT
-        || ngx_http_chat_base64_decode(secret, NGX_HTTP_CHAT_AGENT_SECRET,
-                                       token.data, token.len, 1)
-           != NGX_OK)
+    if (ngx_http_chat_auth_credential(r, ctx, &token) != NGX_HTTP_CHAT_AGENT)
+    {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_chat_auth_token_hash(&token, hash);
+}
+
+
+static ngx_int_t
+ngx_http_chat_auth_token_hash(ngx_str_t *token, u_char *hash)
+{
+    u_char  secret[NGX_HTTP_CHAT_AGENT_SECRET];
+
+    if (ngx_http_chat_base64_decode(secret, NGX_HTTP_CHAT_AGENT_SECRET,
+                                    token->data, token->len, 1)
+        != NGX_OK)
     {
         return NGX_DECLINED;
     }
@@ -504,33 +577,42 @@ ngx_http_chat_auth_agent_done(ngx_http_chat_call_t *call)
 }
 
 
-/* the row of chat.agent_session_get_1(): session, agent, ..., expires */
-
 static ngx_int_t
 ngx_http_chat_auth_agent_row(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     PGresult *res)
 {
-    u_char                 hash[NGX_HTTP_CHAT_AGENT_HASH];
-    ngx_http_chat_actor_t  actor;
+    u_char  hash[NGX_HTTP_CHAT_AGENT_HASH];
 
-    ngx_memzero(&actor, sizeof(ngx_http_chat_actor_t));
+    if (ngx_http_chat_auth_hash(r, ctx, hash) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_chat_auth_session_row(ctx->conf->site, hash, res,
+                                          &ctx->actor, &ctx->expires);
+}
+
+
+/* session, agent, ..., expires */
+
+ngx_int_t
+ngx_http_chat_auth_session_row(ngx_http_chat_site_t *site, u_char *hash,
+    PGresult *res, ngx_http_chat_actor_t *actor, int64_t *expires)
+{
+    ngx_memzero(actor, sizeof(ngx_http_chat_actor_t));
 
     if (PQntuples(res) != 1
-        || ngx_http_chat_col_id(res, 0, 0, &actor.session) != NGX_OK
-        || ngx_http_chat_col_id(res, 0, 1, &actor.id) != NGX_OK)
+        || ngx_http_chat_col_id(res, 0, 0, &actor->session) != NGX_OK
+        || ngx_http_chat_col_id(res, 0, 1, &actor->id) != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
-    actor.kind = NGX_HTTP_CHAT_AGENT;
-    actor.site = ctx->conf->site;
+    actor->kind = NGX_HTTP_CHAT_AGENT;
+    actor->site = site;
 
-    ctx->actor = actor;
+    *expires = ngx_http_chat_col_int8(res, 0, 5);
 
-    if (ngx_http_chat_auth_hash(r, ctx, hash) == NGX_OK) {
-        ngx_http_chat_auth_cache_add(hash, &actor,
-                                     ngx_http_chat_col_int8(res, 0, 5));
-    }
+    ngx_http_chat_auth_cache_add(hash, actor, *expires);
 
     return NGX_OK;
 }

@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_chat.h"
+#include <libpq-fe.h>
 
 
 /* an agent's token: base64url of the bytes, their SHA-256 is stored */
@@ -26,6 +27,27 @@
  */
 ngx_int_t ngx_http_chat_auth_origin(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
+
+/*
+ * The same for the handshake of a WebSocket, which any page can start: with a
+ * cookie, from the same origin or from one in "chat_origin".
+ */
+ngx_int_t ngx_http_chat_auth_handshake(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
+/*
+ * A token by itself.  NGX_OK: *actor, and *expires in ms since the epoch.
+ * NGX_AGAIN: an agent's, whose hash (NGX_HTTP_CHAT_AGENT_HASH bytes) has to be
+ * looked up; ngx_http_chat_auth_session_row() reads the answer.  NGX_DECLINED.
+ */
+ngx_int_t ngx_http_chat_auth_token(ngx_http_chat_loc_conf_t *conf,
+    ngx_http_chat_keys_t *keys, ngx_str_t *token,
+    ngx_http_chat_actor_t *actor, int64_t *expires, u_char *hash);
+
+/* the row of chat.agent_session_get_1(); NGX_OK or NGX_DECLINED */
+ngx_int_t ngx_http_chat_auth_session_row(ngx_http_chat_site_t *site,
+    u_char *hash, PGresult *res, ngx_http_chat_actor_t *actor,
+    int64_t *expires);
 
 /*
  * Finds the credential (bearer, cookie), the role meant (X-Chat-Role, role=)
@@ -57,6 +79,10 @@ ngx_int_t ngx_http_chat_auth_cookie(ngx_http_request_t *r,
 /* life of a worker: sessions ended elsewhere are forgotten here */
 void ngx_http_chat_auth_init(ngx_cycle_t *cycle);
 void ngx_http_chat_auth_exit(void);
+
+/* who else is told of sessions that have ended, here or elsewhere; one */
+typedef void (*ngx_http_chat_auth_end_pt)(ngx_http_chat_id_t *session);
+void ngx_http_chat_auth_on_end(ngx_http_chat_auth_end_pt handler);
 
 /* this worker forgets a cached agent session (16 bytes id) at once */
 void ngx_http_chat_auth_forget(ngx_http_chat_id_t *session);

@@ -19,6 +19,7 @@ struct ngx_http_chat_auth_entry_s {
     ngx_queue_t                  lru;            /* youngest first */
     ngx_http_chat_auth_entry_t  *next;           /* of the bucket */
     ngx_msec_t                   until;
+    int64_t                      expires;        /* the session, ms */
     ngx_http_chat_actor_t        actor;
     u_char                       hash[NGX_HTTP_CHAT_AGENT_HASH];
 };
@@ -32,13 +33,14 @@ static void ngx_http_chat_auth_cache_remove(ngx_http_chat_auth_entry_t *e);
 
 static ngx_queue_t                  ngx_http_chat_auth_lru;
 static ngx_uint_t                   ngx_http_chat_auth_entries;
+static ngx_http_chat_auth_end_pt    ngx_http_chat_auth_end;
 static ngx_http_chat_auth_entry_t  *ngx_http_chat_auth_buckets
                                            [NGX_HTTP_CHAT_AUTH_CACHE_BUCKETS];
 
 
 ngx_int_t
 ngx_http_chat_auth_cache_find(ngx_http_chat_site_t *site, u_char *hash,
-    ngx_http_chat_actor_t *actor)
+    ngx_http_chat_actor_t *actor, int64_t *expires)
 {
     ngx_http_chat_auth_entry_t  *e;
 
@@ -57,6 +59,7 @@ ngx_http_chat_auth_cache_find(ngx_http_chat_site_t *site, u_char *hash,
     ngx_queue_insert_head(&ngx_http_chat_auth_lru, &e->lru);
 
     *actor = e->actor;
+    *expires = e->expires;
 
     return NGX_OK;
 }
@@ -96,6 +99,7 @@ ngx_http_chat_auth_cache_add(u_char *hash, ngx_http_chat_actor_t *actor,
 
     e->next = NULL;
     e->until = ngx_current_msec + (ngx_msec_t) time;
+    e->expires = expires;
     e->actor = *actor;
     ngx_memcpy(e->hash, hash, NGX_HTTP_CHAT_AGENT_HASH);
 
@@ -127,6 +131,17 @@ ngx_http_chat_auth_forget(ngx_http_chat_id_t *session)
             }
         }
     }
+
+    if (ngx_http_chat_auth_end != NULL) {
+        ngx_http_chat_auth_end(session);
+    }
+}
+
+
+void
+ngx_http_chat_auth_on_end(ngx_http_chat_auth_end_pt handler)
+{
+    ngx_http_chat_auth_end = handler;
 }
 
 

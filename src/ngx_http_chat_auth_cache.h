@@ -23,7 +23,7 @@
 
 /* NGX_OK and the actor, or NGX_DECLINED */
 ngx_int_t ngx_http_chat_auth_cache_find(ngx_http_chat_site_t *site,
-    u_char *hash, ngx_http_chat_actor_t *actor);
+    u_char *hash, ngx_http_chat_actor_t *actor, int64_t *expires);
 
 /* expires in ms since the epoch; without memory it is not kept */
 void ngx_http_chat_auth_cache_add(u_char *hash, ngx_http_chat_actor_t *actor,
