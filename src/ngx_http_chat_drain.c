@@ -23,6 +23,7 @@ static void ngx_http_chat_drain_timer(ngx_event_t *ev);
 static ngx_uint_t        ngx_http_chat_drain_begun;
 static ngx_event_t       ngx_http_chat_drain_event;
 static ngx_connection_t  ngx_http_chat_drain_dummy;
+static void            (*ngx_http_chat_drain_handler)(void);
 
 
 ngx_int_t
@@ -43,6 +44,13 @@ ngx_http_chat_drain_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf)
 }
 
 
+void
+ngx_http_chat_drain_on(void (*handler)(void))
+{
+    ngx_http_chat_drain_handler = handler;
+}
+
+
 static void
 ngx_http_chat_drain_timer(ngx_event_t *ev)
 {
@@ -53,6 +61,10 @@ ngx_http_chat_drain_timer(ngx_event_t *ev)
             ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_DRAINING, 1);
             ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_DRAINED,
                                       ngx_http_chat_hub_count());
+
+            if (ngx_http_chat_drain_handler != NULL) {
+                ngx_http_chat_drain_handler();
+            }
         }
 
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ev->log, 0,
