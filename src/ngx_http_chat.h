@@ -61,6 +61,7 @@ typedef struct {
     ngx_array_t              *origins;       /* ngx_str_t; NULL is none */
     ngx_uint_t                secure;
     ngx_msec_t                poll_timeout;
+    ngx_msec_t                heartbeat;
     size_t                    max_message;   /* bytes of UTF-8 */
     ngx_str_t                 prefix;        /* "/support/": location name */
 } ngx_http_chat_loc_conf_t;

@@ -15,6 +15,7 @@
 #include "ngx_http_chat_hub.h"
 #include "ngx_http_chat_status.h"
 #include "ngx_http_chat_store.h"
+#include "ngx_http_chat_ws.h"
 
 
 static void *ngx_http_chat_create_main_conf(ngx_conf_t *cf);
@@ -32,6 +33,10 @@ static void ngx_http_chat_exit_process(ngx_cycle_t *cycle);
 
 static ngx_http_chat_range_t  ngx_http_chat_poll_range = {
     1000, 55000, "a time from 1s to 55s"
+};
+
+static ngx_http_chat_range_t  ngx_http_chat_heartbeat_range = {
+    1000, 300000, "a time from 1s to 5m"
 };
 
 static ngx_http_chat_range_t  ngx_http_chat_drain_range = {
@@ -121,6 +126,13 @@ static ngx_command_t  ngx_http_chat_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_chat_loc_conf_t, poll_timeout),
       &ngx_http_chat_poll_range },
+
+    { ngx_string("chat_heartbeat"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_chat_conf_time,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_chat_loc_conf_t, heartbeat),
+      &ngx_http_chat_heartbeat_range },
 
     { ngx_string("chat_max_message"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -237,6 +249,7 @@ ngx_http_chat_create_loc_conf(ngx_conf_t *cf)
     conf->origins = NGX_CONF_UNSET_PTR;
     conf->secure = NGX_CONF_UNSET_UINT;
     conf->poll_timeout = NGX_CONF_UNSET_MSEC;
+    conf->heartbeat = NGX_CONF_UNSET_MSEC;
     conf->max_message = NGX_CONF_UNSET_SIZE;
 
     return conf;
@@ -289,6 +302,7 @@ ngx_http_chat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->secure, prev->secure,
                               NGX_HTTP_CHAT_SECURE_AUTO);
     ngx_conf_merge_msec_value(conf->poll_timeout, prev->poll_timeout, 25000);
+    ngx_conf_merge_msec_value(conf->heartbeat, prev->heartbeat, 25000);
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 16384);
 
     return NGX_CONF_OK;
@@ -383,7 +397,8 @@ ngx_http_chat_init_process(ngx_cycle_t *cycle)
 
     if (ngx_http_chat_store_init(cycle, mcf) != NGX_OK
         || ngx_http_chat_feed_init(cycle, mcf) != NGX_OK
-        || ngx_http_chat_drain_init(cycle, mcf) != NGX_OK)
+        || ngx_http_chat_drain_init(cycle, mcf) != NGX_OK
+        || ngx_http_chat_ws_init(cycle, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -37,7 +37,6 @@ static u_char *ngx_http_chat_reply_member(u_char *p, const char *name,
     const char *value);
 static size_t ngx_http_chat_reply_member_len(const char *name,
     const char *value);
-static ngx_str_t *ngx_http_chat_reply_origin(ngx_http_request_t *r);
 
 
 static ngx_str_t  ngx_http_chat_reply_type_json =
@@ -62,7 +61,8 @@ static ngx_http_chat_reply_problem_t  ngx_http_chat_reply_problems[] = {
     { 429, "rate_limited", "Too Many Requests" },
     { 503, "unavailable", "Service Unavailable" },
     { 405, "method_not_allowed", "Method Not Allowed" },
-    { 500, "internal", "Internal Server Error" }
+    { 500, "internal", "Internal Server Error" },
+    { 400, "bad_handshake", "Bad Request" }
 };
 
 
@@ -434,9 +434,7 @@ ngx_http_chat_reply_cors(ngx_http_request_t *r)
 }
 
 
-/* the configured origin that the request comes from, or NULL */
-
-static ngx_str_t *
+ngx_str_t *
 ngx_http_chat_reply_origin(ngx_http_request_t *r)
 {
     ngx_str_t                 *origins;

@@ -51,7 +51,8 @@ typedef enum {
     NGX_HTTP_CHAT_RATE_LIMITED,              /* 429, Retry-After */
     NGX_HTTP_CHAT_UNAVAILABLE,               /* 503, Retry-After */
     NGX_HTTP_CHAT_METHOD_NOT_ALLOWED,        /* 405; caller adds Allow */
-    NGX_HTTP_CHAT_INTERNAL                   /* 500 */
+    NGX_HTTP_CHAT_INTERNAL,                  /* 500 */
+    NGX_HTTP_CHAT_BAD_HANDSHAKE              /* 400 bad_handshake */
 } ngx_http_chat_problem_e;
 
 
@@ -78,6 +79,9 @@ ngx_int_t ngx_http_chat_reply_preflight(ngx_http_request_t *r);
  * above.  NGX_OK also when the request gets none, or NGX_ERROR.
  */
 ngx_int_t ngx_http_chat_reply_cors(ngx_http_request_t *r);
+
+/* the "chat_origin" that the request comes from, or NULL */
+ngx_str_t *ngx_http_chat_reply_origin(ngx_http_request_t *r);
 
 /* adds a header; name is a C string; value in r->pool or static.  NGX_ERROR */
 ngx_int_t ngx_http_chat_reply_header(ngx_http_request_t *r, const char *name,

@@ -13,6 +13,7 @@
 #include "ngx_http_chat_route.h"
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_store.h"
+#include "ngx_http_chat_ws.h"
 
 
 /*
@@ -410,6 +411,15 @@ static ngx_int_t
 ngx_http_chat_route_known(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {
     ngx_int_t  rc;
+
+    if (ctx->actor.kind == 0
+        && (ctx->route->flags & NGX_HTTP_CHAT_STREAM)
+        && ngx_http_chat_ws_wanted(r))
+    {
+        /* a ticket or the first frame will tell */
+
+        return ctx->route->handler(r, ctx);
+    }
 
     if (ctx->actor.kind == 0) {
         return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAUTHENTICATED,

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_chat_endpoint.h"
+#include "ngx_http_chat_ws.h"
 
 
 /*
@@ -15,5 +16,9 @@
 ngx_int_t
 ngx_http_chat_stream(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {
+    if (ngx_http_chat_ws_wanted(r)) {
+        return ngx_http_chat_ws(r, ctx);
+    }
+
     return ngx_http_chat_poll(r, ctx);
 }

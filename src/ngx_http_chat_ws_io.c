@@ -1,0 +1,719 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat_ws_private.h"
+
+
+/* shared by all connections of the worker: each read is worked off at once */
+#define NGX_HTTP_CHAT_WS_BUFFER      (16 * 1024)
+
+/* reads before others have their turn */
+#define NGX_HTTP_CHAT_WS_READS       16
+
+/* buffers of one send: head and payload of 64 frames */
+#define NGX_HTTP_CHAT_WS_CHAIN       128
+
+
+static ngx_int_t ngx_http_chat_ws_read(ngx_http_chat_ws_t *ws);
+static ngx_uint_t ngx_http_chat_ws_wait(ngx_http_chat_ws_t *ws);
+static u_char *ngx_http_chat_ws_parse(ngx_http_chat_ws_t *ws, u_char *p,
+    u_char *last);
+static void ngx_http_chat_ws_frame(ngx_http_chat_ws_t *ws,
+    ngx_http_chat_wsframe_message_t *m);
+static void ngx_http_chat_ws_client_close(ngx_http_chat_ws_t *ws,
+    ngx_uint_t code);
+static ngx_int_t ngx_http_chat_ws_send(ngx_http_chat_ws_t *ws);
+static ngx_chain_t *ngx_http_chat_ws_chain(ngx_http_chat_ws_t *ws);
+static ngx_uint_t ngx_http_chat_ws_sent(ngx_http_chat_ws_t *ws,
+    ngx_chain_t *cl);
+static ngx_int_t ngx_http_chat_ws_shut(ngx_http_chat_ws_t *ws);
+static ngx_http_chat_ws_out_t *ngx_http_chat_ws_queue(ngx_http_chat_ws_t *ws,
+    ngx_uint_t opcode, ngx_http_chat_event_t *event, size_t len);
+static void ngx_http_chat_ws_close_frame(ngx_http_chat_ws_t *ws,
+    ngx_uint_t code);
+
+
+static u_char       ngx_http_chat_ws_buffer[NGX_HTTP_CHAT_WS_BUFFER];
+static ngx_buf_t    ngx_http_chat_ws_bufs[NGX_HTTP_CHAT_WS_CHAIN];
+static ngx_chain_t  ngx_http_chat_ws_links[NGX_HTTP_CHAT_WS_CHAIN];
+
+
+void
+ngx_http_chat_ws_read_handler(ngx_event_t *rev)
+{
+    ngx_connection_t    *c;
+    ngx_http_chat_ws_t  *ws;
+
+    c = rev->data;
+    ws = c->data;
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0, "chat ws read handler");
+
+    if (c->close || c->error || ngx_http_chat_ws_read(ws) != NGX_OK
+        || ws->broken)
+    {
+        ngx_http_chat_ws_destroy(ws);
+        return;
+    }
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        ngx_http_chat_ws_destroy(ws);
+    }
+}
+
+
+/* NGX_ERROR: the client has gone */
+
+static ngx_int_t
+ngx_http_chat_ws_read(ngx_http_chat_ws_t *ws)
+{
+    u_char            *p, *rest;
+    ssize_t            n;
+    ngx_uint_t         i;
+    ngx_connection_t  *c;
+
+    c = ws->connection;
+
+    if (ws->rest.data != NULL && !ngx_http_chat_ws_wait(ws)) {
+
+        rest = ws->rest.data;
+        p = rest + ws->rest.len;
+
+        ws->rest.data = NULL;
+        ngx_http_chat_ws_feed_bytes(ws, rest, p);
+        ngx_free(rest);
+    }
+
+    for (i = 0; i < NGX_HTTP_CHAT_WS_READS; i++) {
+
+        if (ws->broken || ngx_http_chat_ws_wait(ws)) {
+            return NGX_OK;
+        }
+
+        if (!c->read->ready) {
+            return NGX_OK;
+        }
+
+        n = c->recv(c, ngx_http_chat_ws_buffer, NGX_HTTP_CHAT_WS_BUFFER);
+
+        if (n == NGX_AGAIN) {
+            return NGX_OK;
+        }
+
+        if (n == NGX_ERROR || n == 0) {
+
+            if (ws->code == 0 && ws->closed) {
+                ws->code = NGX_HTTP_CHAT_WS_NORMAL;
+            }
+
+            return NGX_ERROR;
+        }
+
+        ws->received += n;
+
+        ngx_http_chat_ws_feed_bytes(ws, ngx_http_chat_ws_buffer,
+                                    ngx_http_chat_ws_buffer + n);
+    }
+
+    ngx_post_event(c->read, &ngx_posted_next_events);
+
+    return NGX_OK;
+}
+
+
+/* the client is not read from before something else has happened */
+
+static ngx_uint_t
+ngx_http_chat_ws_wait(ngx_http_chat_ws_t *ws)
+{
+    return !ws->closing
+           && (ws->hello || ws->ncalls >= NGX_HTTP_CHAT_WS_CALLS
+               || ngx_http_chat_ws_full(ws));
+}
+
+
+void
+ngx_http_chat_ws_resume(ngx_http_chat_ws_t *ws)
+{
+    if (!ngx_http_chat_ws_wait(ws)
+        && (ws->rest.data != NULL || ws->connection->read->ready))
+    {
+        ngx_post_event(ws->connection->read, &ngx_posted_events);
+    }
+}
+
+
+void
+ngx_http_chat_ws_feed_bytes(ngx_http_chat_ws_t *ws, u_char *p, u_char *last)
+{
+    if (p == last || ws->closed || ws->shut) {
+        return;
+    }
+
+    ws->alive = 1;
+
+    p = ngx_http_chat_ws_parse(ws, p, last);
+
+    if (p == last || ws->closing || ws->broken) {
+        return;
+    }
+
+    ws->rest.data = ngx_alloc(last - p, ws->connection->log);
+    if (ws->rest.data == NULL) {
+        ws->broken = 1;
+        return;
+    }
+
+    ngx_memcpy(ws->rest.data, p, last - p);
+    ws->rest.len = last - p;
+}
+
+
+/* returns where it has stopped */
+
+static u_char *
+ngx_http_chat_ws_parse(ngx_http_chat_ws_t *ws, u_char *p, u_char *last)
+{
+    ngx_int_t                         rc;
+    ngx_http_chat_wsframe_t          *f, scratch;
+    ngx_http_chat_wsframe_message_t   m;
+
+    f = ws->parser;
+
+    if (f == NULL) {
+        f = &scratch;
+        ngx_http_chat_wsframe_init(f, ws->echo ? NGX_HTTP_CHAT_WS_ECHO_MAX
+                                               : NGX_HTTP_CHAT_WS_MAX,
+                                   ws->echo);
+    }
+
+    do {
+        rc = ngx_http_chat_wsframe_read(f, &p, last, &m);
+
+        if (rc == NGX_OK) {
+            ngx_http_chat_ws_frame(ws, &m);
+
+        } else if (rc == NGX_ERROR) {
+            ngx_http_chat_ws_close(ws, m.code);
+            ws->closed = 1;
+        }
+
+    } while (rc == NGX_OK && !ws->closed && !ws->broken
+             && !ngx_http_chat_ws_wait(ws));
+
+    if (ws->closed || ngx_http_chat_wsframe_idle(f)) {
+        ngx_http_chat_wsframe_free(f);
+
+        if (ws->parser != NULL) {
+            ngx_free(ws->parser);
+            ws->parser = NULL;
+        }
+
+        return ws->closed ? last : p;
+    }
+
+    if (f == &scratch) {
+
+        ws->parser = ngx_alloc(sizeof(ngx_http_chat_wsframe_t),
+                               ws->connection->log);
+        if (ws->parser == NULL) {
+            ngx_http_chat_wsframe_free(f);
+            ws->broken = 1;
+            return p;
+        }
+
+        *ws->parser = *f;
+    }
+
+    return p;
+}
+
+
+static void
+ngx_http_chat_ws_frame(ngx_http_chat_ws_t *ws,
+    ngx_http_chat_wsframe_message_t *m)
+{
+    switch (m->opcode) {
+
+    case NGX_HTTP_CHAT_WSFRAME_PING:
+        ngx_http_chat_ws_control(ws, NGX_HTTP_CHAT_WSFRAME_PONG,
+                                 m->data.data, m->data.len);
+        return;
+
+    case NGX_HTTP_CHAT_WSFRAME_PONG:
+        return;
+
+    case NGX_HTTP_CHAT_WSFRAME_CLOSE:
+        ngx_http_chat_ws_client_close(ws, m->code);
+        return;
+    }
+
+    if (ws->closing) {
+        return;
+    }
+
+    if (ws->echo) {
+        ngx_http_chat_ws_control(ws, m->opcode, m->data.data, m->data.len);
+        return;
+    }
+
+    ngx_http_chat_ws_message(ws, &m->data);
+}
+
+
+static void
+ngx_http_chat_ws_client_close(ngx_http_chat_ws_t *ws, ngx_uint_t code)
+{
+    ws->closed = 1;
+
+    if (ws->code == 0) {
+        ws->code = (uint16_t) code;
+    }
+
+    if (!ws->closing) {
+        ngx_http_chat_ws_close_frame(ws, code);
+    }
+
+    if (!ws->connection->write->posted) {
+        ngx_post_event(ws->connection->write, &ngx_posted_events);
+    }
+}
+
+
+void
+ngx_http_chat_ws_write_handler(ngx_event_t *wev)
+{
+    ngx_connection_t    *c;
+    ngx_http_chat_ws_t  *ws;
+
+    c = wev->data;
+    ws = c->data;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "chat ws write handler, frames:%uD bytes:%uz",
+                   ws->nout, ws->queued);
+
+    if (c->close || c->error || ws->broken
+        || ngx_http_chat_ws_send(ws) != NGX_OK)
+    {
+        ngx_http_chat_ws_destroy(ws);
+    }
+}
+
+
+/* NGX_ERROR: it is over */
+
+static ngx_int_t
+ngx_http_chat_ws_send(ngx_http_chat_ws_t *ws)
+{
+    ngx_uint_t         progress;
+    ngx_chain_t       *cl, *rest;
+    ngx_connection_t  *c;
+
+    c = ws->connection;
+    progress = 0;
+
+    while (ws->first != NULL || c->buffered) {
+
+        if (!c->write->ready) {
+            break;
+        }
+
+        cl = ngx_http_chat_ws_chain(ws);
+
+        rest = c->send_chain(c, cl, 0);
+
+        if (rest == NGX_CHAIN_ERROR) {
+            return NGX_ERROR;
+        }
+
+        progress |= ngx_http_chat_ws_sent(ws, cl);
+
+        if (rest != NULL) {
+            break;
+        }
+    }
+
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ws->first != NULL || c->buffered) {
+
+        if (progress || !ws->stuck) {
+            ws->stuck = 1;
+            ws->stalled = ngx_current_msec + NGX_HTTP_CHAT_WS_STALL;
+            ngx_http_chat_ws_timer_set(ws);
+        }
+
+    } else {
+        ws->stuck = 0;
+
+#if (NGX_HTTP_SSL)
+        if (c->ssl != NULL) {
+            ngx_ssl_free_buffer(c);
+        }
+#endif
+
+        if (ws->closing) {
+            return ngx_http_chat_ws_shut(ws);
+        }
+    }
+
+    if (progress && !ws->closing) {
+        ngx_http_chat_ws_refill(ws);
+        ngx_http_chat_ws_resume(ws);
+    }
+
+    return ws->broken ? NGX_ERROR : NGX_OK;
+}
+
+
+/* what is queued, as far as the worker's buffers go */
+
+static ngx_chain_t *
+ngx_http_chat_ws_chain(ngx_http_chat_ws_t *ws)
+{
+    size_t                   skip;
+    ngx_buf_t               *b;
+    ngx_uint_t               n;
+    ngx_http_chat_ws_out_t  *out;
+
+    n = 0;
+    skip = ws->offset;
+
+    for (out = ws->first; out != NULL; out = out->next) {
+
+        if (n + 2 > NGX_HTTP_CHAT_WS_CHAIN) {
+            break;
+        }
+
+        if (skip < out->nhead) {
+            b = &ngx_http_chat_ws_bufs[n++];
+            ngx_memzero(b, sizeof(ngx_buf_t));
+            b->pos = out->head + skip;
+            b->last = out->head + out->nhead;
+            b->memory = 1;
+            skip = 0;
+
+        } else {
+            skip -= out->nhead;
+        }
+
+        if (out->len > skip) {
+            b = &ngx_http_chat_ws_bufs[n++];
+            ngx_memzero(b, sizeof(ngx_buf_t));
+            b->pos = (out->event != NULL ? out->event->json.data : out->data)
+                     + skip;
+            b->last = b->pos + (out->len - skip);
+            b->memory = 1;
+        }
+
+        skip = 0;
+    }
+
+    if (n == 0) {
+        return NULL;
+    }
+
+    ngx_http_chat_ws_bufs[n - 1].flush = 1;
+    ngx_http_chat_ws_links[n - 1].next = NULL;
+
+    while (n-- > 0) {
+        b = &ngx_http_chat_ws_bufs[n];
+        b->start = b->pos;
+        ngx_http_chat_ws_links[n].buf = b;
+
+        if (n > 0) {
+            ngx_http_chat_ws_links[n - 1].next = &ngx_http_chat_ws_links[n];
+        }
+    }
+
+    return ngx_http_chat_ws_links;
+}
+
+
+/* drops what has been sent of the chain; were there any bytes? */
+
+static ngx_uint_t
+ngx_http_chat_ws_sent(ngx_http_chat_ws_t *ws, ngx_chain_t *cl)
+{
+    size_t                   n, len;
+    ngx_http_chat_ws_out_t  *out;
+
+    for (n = 0; cl != NULL; cl = cl->next) {
+        n += cl->buf->pos - cl->buf->start;
+    }
+
+    if (n == 0) {
+        return 0;
+    }
+
+    ws->queued -= n;
+    n += ws->offset;
+
+    while (ws->first != NULL) {
+        out = ws->first;
+        len = out->nhead + out->len;
+
+        if (n < len) {
+            break;
+        }
+
+        n -= len;
+        ws->first = out->next;
+        ws->nout--;
+
+        if (out->event != NULL) {
+            ngx_http_chat_event_release(out->event);
+        }
+
+        ngx_free(out);
+    }
+
+    if (ws->first == NULL) {
+        ws->last = &ws->first;
+    }
+
+    ws->offset = (uint32_t) n;
+
+    return 1;
+}
+
+
+/*
+ * The close frame has been sent.  The client's is waited for, but what it has
+ * sent before is read: closing with bytes unread would make the kernel send a
+ * reset, which may overtake the frame.
+ */
+
+static ngx_int_t
+ngx_http_chat_ws_shut(ngx_http_chat_ws_t *ws)
+{
+    ngx_connection_t  *c;
+
+    c = ws->connection;
+
+    if (ws->shut) {
+        return NGX_OK;
+    }
+
+    ws->shut = 1;
+
+#if (NGX_HTTP_SSL)
+    if (c->ssl != NULL) {
+        if (ws->closed) {
+            return NGX_ERROR;
+        }
+
+    } else
+#endif
+
+    if (ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN) == -1) {
+        return NGX_ERROR;
+    }
+
+    ws->next = ngx_current_msec + NGX_HTTP_CHAT_WS_LINGER;
+    ngx_http_chat_ws_timer_set(ws);
+
+    return NGX_OK;
+}
+
+
+/* zeroed but for the head; NULL: broken */
+
+static ngx_http_chat_ws_out_t *
+ngx_http_chat_ws_queue(ngx_http_chat_ws_t *ws, ngx_uint_t opcode,
+    ngx_http_chat_event_t *event, size_t len)
+{
+    ngx_connection_t        *c;
+    ngx_http_chat_ws_out_t  *out;
+
+    c = ws->connection;
+
+    out = ngx_alloc(sizeof(ngx_http_chat_ws_out_t)
+                    + (event == NULL ? len : 0), c->log);
+
+    if (!c->write->posted) {
+        ngx_post_event(c->write, &ngx_posted_events);
+    }
+
+    if (out == NULL) {
+        ws->broken = 1;
+        return NULL;
+    }
+
+    out->next = NULL;
+    out->event = event;
+    out->len = (uint32_t) len;
+    out->nhead = (u_char) (ngx_http_chat_wsframe_head(out->head, opcode, len)
+                           - out->head);
+
+    *ws->last = out;
+    ws->last = &out->next;
+    ws->nout++;
+    ws->queued += out->nhead + len;
+
+    return out;
+}
+
+
+u_char *
+ngx_http_chat_ws_text(ngx_http_chat_ws_t *ws, size_t len)
+{
+    ngx_http_chat_ws_out_t  *out;
+
+    if (ws->closing || ws->broken) {
+        return NULL;
+    }
+
+    out = ngx_http_chat_ws_queue(ws, NGX_HTTP_CHAT_WSFRAME_TEXT, NULL, len);
+
+    return out != NULL ? out->data : NULL;
+}
+
+
+void
+ngx_http_chat_ws_trim(ngx_http_chat_ws_t *ws, u_char *end)
+{
+    ngx_http_chat_ws_out_t  *out;
+
+    out = (ngx_http_chat_ws_out_t *)
+              ((u_char *) ws->last - offsetof(ngx_http_chat_ws_out_t, next));
+
+    ws->queued -= out->nhead + out->len;
+
+    out->len = (uint32_t) (end - out->data);
+    out->nhead = (u_char) (ngx_http_chat_wsframe_head(out->head,
+                                          NGX_HTTP_CHAT_WSFRAME_TEXT,
+                                          out->len)
+                           - out->head);
+
+    ws->queued += out->nhead + out->len;
+}
+
+
+void
+ngx_http_chat_ws_control(ngx_http_chat_ws_t *ws, ngx_uint_t opcode,
+    u_char *p, size_t len)
+{
+    ngx_http_chat_ws_out_t  *out;
+
+    if (ws->closing || ws->broken) {
+        return;
+    }
+
+    out = ngx_http_chat_ws_queue(ws, opcode, NULL, len);
+
+    if (out != NULL && len != 0) {
+        ngx_memcpy(out->data, p, len);
+    }
+}
+
+
+void
+ngx_http_chat_ws_event(ngx_http_chat_ws_t *ws, ngx_http_chat_event_t *event)
+{
+    if (ws->closing || ws->broken) {
+        return;
+    }
+
+    if (ngx_http_chat_ws_queue(ws, NGX_HTTP_CHAT_WSFRAME_TEXT, event,
+                               event->json.len)
+        != NULL)
+    {
+        event->refs++;
+        ws->events++;
+    }
+}
+
+
+void
+ngx_http_chat_ws_close(ngx_http_chat_ws_t *ws, ngx_uint_t code)
+{
+    if (ws->code == 0) {
+        ws->code = (uint16_t) code;
+    }
+
+    if (!ws->closing && !ws->broken) {
+        ngx_http_chat_ws_close_frame(ws, code);
+    }
+}
+
+
+static void
+ngx_http_chat_ws_close_frame(ngx_http_chat_ws_t *ws, ngx_uint_t code)
+{
+    size_t                   len;
+    ngx_http_chat_ws_out_t  *out;
+
+    /* a client that closes without a status is answered without one */
+
+    len = ngx_http_chat_wsframe_code(code) ? 2 : 0;
+
+    out = ngx_http_chat_ws_queue(ws, NGX_HTTP_CHAT_WSFRAME_CLOSE, NULL, len);
+
+    if (out == NULL) {
+        return;
+    }
+
+    if (len != 0) {
+        out->data[0] = (u_char) (code >> 8);
+        out->data[1] = (u_char) code;
+    }
+
+    ws->closing = 1;
+
+    ws->next = ngx_current_msec + NGX_HTTP_CHAT_WS_STALL;
+    ngx_http_chat_ws_timer_set(ws);
+}
+
+
+void
+ngx_http_chat_ws_bye(ngx_http_chat_ws_t *ws, ngx_uint_t code)
+{
+    u_char      *p;
+    ngx_uint_t   after;
+
+    if (ws->closing || ws->broken) {
+        return;
+    }
+
+    /* so that clients of a worker that leaves do not come back at once */
+
+    after = 100 + (ngx_uint_t) ngx_random() % 2000;
+
+    p = ngx_http_chat_ws_text(ws, sizeof("{\"type\":\"bye\",\"code\":,"
+                                         "\"after_ms\":}")
+                                  + 2 * NGX_INT_T_LEN);
+    if (p == NULL) {
+        return;
+    }
+
+    p = ngx_sprintf(p, "{\"type\":\"bye\",\"code\":%ui,\"after_ms\":%ui}",
+                    code, after);
+
+    ngx_http_chat_ws_trim(ws, p);
+    ngx_http_chat_ws_close(ws, code);
+}
+
+
+void
+ngx_http_chat_ws_discard(ngx_http_chat_ws_t *ws)
+{
+    ngx_http_chat_ws_out_t  *out;
+
+    while (ws->first != NULL) {
+        out = ws->first;
+        ws->first = out->next;
+
+        if (out->event != NULL) {
+            ngx_http_chat_event_release(out->event);
+        }
+
+        ngx_free(out);
+    }
+}
