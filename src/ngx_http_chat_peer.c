@@ -131,7 +131,7 @@ ngx_http_chat_peer_healthy(ngx_http_chat_peer_backoff_t *b)
 ngx_msec_t
 ngx_http_chat_peer_delay(ngx_http_chat_peer_backoff_t *b)
 {
-    ngx_msec_t  limit;
+    ngx_msec_t  cap, limit;
 
     if (b->healthy && ngx_current_msec - b->since >= NGX_HTTP_CHAT_PEER_HEALTH)
     {
@@ -140,8 +140,10 @@ ngx_http_chat_peer_delay(ngx_http_chat_peer_backoff_t *b)
 
     b->healthy = 0;
 
+    cap = b->cap != 0 ? b->cap : NGX_HTTP_CHAT_PEER_CAP;
+
     limit = NGX_HTTP_CHAT_PEER_BASE << ngx_min(b->failures, 7);
-    limit = ngx_min(limit, NGX_HTTP_CHAT_PEER_CAP);
+    limit = ngx_min(limit, cap);
 
     b->failures++;
 

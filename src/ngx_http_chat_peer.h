@@ -32,6 +32,7 @@ typedef struct {
 typedef struct {
     ngx_uint_t                failures;
     ngx_msec_t                since;
+    ngx_msec_t                cap;           /* 0: 10 s */
     unsigned                  healthy:1;
 } ngx_http_chat_peer_backoff_t;
 
@@ -61,7 +62,7 @@ void ngx_http_chat_peer_healthy(ngx_http_chat_peer_backoff_t *b);
 
 /*
  * The connection has failed: returns milliseconds to wait before the next
- * attempt, 1 .. min(10 s, 100 ms * 2^failures) at random.  Ten seconds of
+ * attempt, 1 .. min(cap, 100 ms * 2^failures) at random.  Ten seconds of
  * health forget the failures before.
  */
 ngx_msec_t ngx_http_chat_peer_delay(ngx_http_chat_peer_backoff_t *b);
