@@ -29,6 +29,7 @@ typedef struct {
     ngx_http_chat_main_conf_t  *conf;
     ngx_log_t                  *log;
     u_char                     *epoch;
+    u_char                     *installation;
     ngx_uint_t                  version;
     ngx_uint_t                  latest;
     unsigned                    locked:1;
@@ -69,7 +70,7 @@ static ngx_http_chat_migrate_t  ngx_http_chat_migrate_state;
 
 void
 ngx_http_chat_migrate(ngx_http_chat_pg_t *pg, ngx_http_chat_main_conf_t *mcf,
-    u_char *epoch, ngx_log_t *log)
+    u_char *epoch, u_char *installation, ngx_log_t *log)
 {
     ngx_http_chat_migrate_t  *m;
 
@@ -78,6 +79,7 @@ ngx_http_chat_migrate(ngx_http_chat_pg_t *pg, ngx_http_chat_main_conf_t *mcf,
     m->conf = mcf;
     m->log = log;
     m->epoch = epoch;
+    m->installation = installation;
     m->version = 0;
     m->latest = ngx_http_chat_migrate_latest();
     m->locked = 0;
@@ -296,7 +298,7 @@ ngx_http_chat_migrate_committed(ngx_http_chat_pg_t *pg, PGresult *res,
 static void
 ngx_http_chat_migrate_info(ngx_http_chat_pg_t *pg)
 {
-    ngx_http_chat_pg_query(pg, "SELECT epoch, warnings "
+    ngx_http_chat_pg_query(pg, "SELECT epoch, warnings, installation "
                            "FROM chat.schema_info_1()", 5000,
                            ngx_http_chat_migrate_informed);
 }
@@ -310,16 +312,19 @@ ngx_http_chat_migrate_informed(ngx_http_chat_pg_t *pg, PGresult *res,
 
     m = &ngx_http_chat_migrate_state;
 
-    if (!ngx_http_chat_migrate_ok(pg, res, 2)) {
+    if (!ngx_http_chat_migrate_ok(pg, res, 3)) {
         return;
     }
 
-    if (PQgetlength(res, 0, 0) != NGX_HTTP_CHAT_EPOCH_LEN) {
+    if (PQgetlength(res, 0, 0) != NGX_HTTP_CHAT_EPOCH_LEN
+        || PQgetlength(res, 0, 2) != NGX_HTTP_CHAT_ID_LEN)
+    {
         ngx_http_chat_pg_fail(pg, "the schema has no valid epoch");
         return;
     }
 
     ngx_memcpy(m->epoch, PQgetvalue(res, 0, 0), NGX_HTTP_CHAT_EPOCH_LEN);
+    ngx_memcpy(m->installation, PQgetvalue(res, 0, 2), NGX_HTTP_CHAT_ID_LEN);
 
     ngx_http_chat_migrate_warn(PQgetvalue(res, 0, 1));
     ngx_http_chat_migrate_sites(pg);

@@ -21,6 +21,7 @@ typedef struct {
     ngx_uint_t                     listeners;
     ngx_uint_t                     known;
     u_char                         epoch[NGX_HTTP_CHAT_EPOCH_LEN];
+    u_char                         installation[NGX_HTTP_CHAT_ID_LEN];
 } ngx_http_chat_store_t;
 
 
@@ -248,6 +249,7 @@ ngx_http_chat_store_setup_done(ngx_http_chat_pg_t *pg, PGresult *res,
     if (lane == NGX_HTTP_CHAT_FAST) {
         ngx_http_chat_migrate(pg, ngx_http_chat_store.conf,
                               ngx_http_chat_store.epoch,
+                              ngx_http_chat_store.installation,
                               ngx_http_chat_store.log);
         return;
     }
@@ -391,6 +393,13 @@ u_char *
 ngx_http_chat_store_epoch(void)
 {
     return ngx_http_chat_store.epoch;
+}
+
+
+u_char *
+ngx_http_chat_store_installation(void)
+{
+    return ngx_http_chat_store.installation;
 }
 
 

@@ -131,11 +131,12 @@ ngx_http_chat_call_t *ngx_http_chat_store_call(ngx_http_chat_lane_e lane,
 
 /*
  * Schema, migrations, sites and epoch: the set-up of each connection of the
- * fast lane (ngx_http_chat_migrate.c).  The epoch's characters are written
- * to epoch when they are known.
+ * fast lane (ngx_http_chat_migrate.c).  The characters of the
+ * epoch and of the installation's UUID are written when they are known.
  */
 void ngx_http_chat_migrate(ngx_http_chat_pg_t *pg,
-    ngx_http_chat_main_conf_t *mcf, u_char *epoch, ngx_log_t *log);
+    ngx_http_chat_main_conf_t *mcf, u_char *epoch, u_char *installation,
+    ngx_log_t *log);
 
 /* called with 1 and 0 as the fast lane comes and goes; a few listeners */
 typedef void (*ngx_http_chat_store_state_pt)(ngx_uint_t ready);
@@ -154,6 +155,9 @@ ngx_uint_t ngx_http_chat_store_known(void);
 
 /* NGX_HTTP_CHAT_EPOCH_LEN characters; zeros until the first connect */
 u_char *ngx_http_chat_store_epoch(void);
+
+/* NGX_HTTP_CHAT_ID_LEN characters, likewise */
+u_char *ngx_http_chat_store_installation(void);
 
 /* operations queued or in flight over all lanes */
 ngx_uint_t ngx_http_chat_store_pending(void);
