@@ -44,6 +44,8 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                 postgres;      /* conninfo, NUL-terminated */
+    void                     *redis;         /* ngx_http_chat_redis_server_t *,
+                                              * NULL: no "chat_redis" */
     ngx_http_chat_keys_t     *keys;          /* NULL: no "chat_key" */
     ngx_flag_t                migrate;
     ngx_msec_t                drain;

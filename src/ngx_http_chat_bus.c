@@ -67,7 +67,8 @@ ngx_http_chat_bus_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf,
     bus->log = cycle->log;
     bus->on_state = on_state;
     bus->on_subscribed = on_subscribed;
-    bus->carrier = &ngx_http_chat_bus_pg;
+    bus->carrier = mcf->redis != NULL ? &ngx_http_chat_bus_redis
+                                      : &ngx_http_chat_bus_pg;
 
     return bus->carrier->init(cycle, mcf);
 }

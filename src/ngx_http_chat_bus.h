@@ -113,6 +113,7 @@ typedef struct {
 } ngx_http_chat_bus_carrier_t;
 
 extern ngx_http_chat_bus_carrier_t  ngx_http_chat_bus_pg;
+extern ngx_http_chat_bus_carrier_t  ngx_http_chat_bus_redis;
 
 /* called by carriers; items of this worker are dropped here */
 void ngx_http_chat_bus_received(u_char *p, size_t len);

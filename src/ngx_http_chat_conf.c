@@ -8,6 +8,7 @@
 #include "ngx_http_chat_conf.h"
 #include "ngx_http_chat_origin.h"
 #include "ngx_http_chat_pg.h"
+#include "ngx_http_chat_redis.h"
 #include "ngx_http_chat_status.h"
 
 #include <ngx_thread_pool.h>
@@ -192,6 +193,56 @@ ngx_http_chat_conf_postgres(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                "\"host=/run/postgresql dbname=chat user=chat\", "
                "or \"file:<path>\" of a file with one";
     }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_chat_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_chat_main_conf_t *mcf = conf;
+
+    ngx_str_t                     *value;
+    ngx_http_chat_redis_server_t  *server;
+
+    if (mcf->redis != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    server = ngx_pcalloc(cf->pool, sizeof(ngx_http_chat_redis_server_t));
+    if (server == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_chat_redis_url(cf, &value[1], server) != NGX_CONF_OK) {
+
+        /* the reason is logged; the value holds a password, maybe */
+
+        return "is invalid: it takes \"unix:<path>\", "
+               "\"redis://[user:password@]host[:port]\", "
+               "\"rediss://...\" for TLS, "
+               "or \"file:<path>\" of a file with one of them";
+    }
+
+    if (cf->args->nelts == 3) {
+
+        if (value[2].len <= 3 || ngx_strncmp(value[2].data, "ca=", 3) != 0) {
+            return ngx_http_chat_conf_refuse(cf, cmd, &value[2],
+                                             "\"ca=<file>\", or absent");
+        }
+
+        if (!server->tls) {
+            return "has \"ca\", which is for \"rediss://\" only";
+        }
+
+        server->ca.data = value[2].data + 3;
+        server->ca.len = value[2].len - 3;
+    }
+
+    mcf->redis = server;
 
     return NGX_CONF_OK;
 }

@@ -63,6 +63,8 @@ typedef enum {
     NGX_HTTP_CHAT_S_DRAINING,                /* gauge: workers */
     NGX_HTTP_CHAT_S_DRAINED,
     NGX_HTTP_CHAT_S_LIMITED,                 /* kind of limit */
+    NGX_HTTP_CHAT_S_REDIS_PUBLISHES,
+    NGX_HTTP_CHAT_S_REDIS_DEGRADED,          /* times a worker lost it */
     NGX_HTTP_CHAT_S_N
 } ngx_http_chat_counter_e;
 

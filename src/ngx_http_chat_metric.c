@@ -197,7 +197,11 @@ ngx_http_chat_metric_t  ngx_http_chat_metrics[NGX_HTTP_CHAT_S_N] = {
         "Streams that were asked to reconnect by a worker that leaves.",
         NULL, NULL),
     ngx_http_chat_metric_counter("limited",
-        "Calls refused by a limit.", &ngx_http_chat_metric_limit, NULL)
+        "Calls refused by a limit.", &ngx_http_chat_metric_limit, NULL),
+    ngx_http_chat_metric_counter("redis_publishes",
+        "Publications sent to Redis.", NULL, NULL),
+    ngx_http_chat_metric_counter("redis_degraded",
+        "Times a worker had to do without Redis.", NULL, NULL)
 };
 
 

@@ -13,6 +13,7 @@
 #include "ngx_http_chat_early.h"
 #include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_hub.h"
+#include "ngx_http_chat_redis.h"
 #include "ngx_http_chat_status.h"
 #include "ngx_http_chat_store.h"
 #include "ngx_http_chat_ws.h"
@@ -25,6 +26,8 @@ static char *ngx_http_chat_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_chat_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_chat_require(ngx_conf_t *cf,
+    ngx_http_chat_main_conf_t *mcf);
+static ngx_int_t ngx_http_chat_prepare_redis(ngx_conf_t *cf,
     ngx_http_chat_main_conf_t *mcf);
 static ngx_int_t ngx_http_chat_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_chat_init_process(ngx_cycle_t *cycle);
@@ -67,6 +70,13 @@ static ngx_command_t  ngx_http_chat_commands[] = {
     { ngx_string("chat_postgres"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_chat_conf_postgres,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chat_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_chat_conf_redis,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -195,6 +205,7 @@ ngx_http_chat_create_main_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     mcf->postgres = { 0, NULL };
+     *     mcf->redis = NULL;
      *     mcf->keys = NULL;
      *     mcf->thread_pool = NULL;
      *     mcf->used = 0;
@@ -349,7 +360,39 @@ ngx_http_chat_require(ngx_conf_t *cf, ngx_http_chat_main_conf_t *mcf)
         return NGX_ERROR;
     }
 
+    if (ngx_http_chat_prepare_redis(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_chat_conf_threads(cf, mcf, NULL);
+}
+
+
+/* with the resolver of the http level, if there is one */
+
+static ngx_int_t
+ngx_http_chat_prepare_redis(ngx_conf_t *cf, ngx_http_chat_main_conf_t *mcf)
+{
+    ngx_resolver_t            *resolver;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (mcf->redis == NULL) {
+        return NGX_OK;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    resolver = clcf->resolver;
+
+    if (resolver != NULL && resolver->connections.nelts == 0) {
+
+        /* a place holder of nginx */
+
+        resolver = NULL;
+    }
+
+    return ngx_http_chat_redis_prepare(cf, mcf->redis, resolver,
+                                       clcf->resolver_timeout);
 }
 
 
