@@ -6,6 +6,7 @@ include $(OBJS)/Makefile
 
 PGTEST =	$(TOP)/t/unit/pg_engine/ngx_http_pgtest_module.c \
 		$(TOP)/src/ngx_http_chat_peer.c \
+		$(TOP)/src/ngx_http_chat_secret.c \
 		$(wildcard $(TOP)/src/ngx_http_chat_pg*.c)
 
 $(OUT):		$(PGTEST) $(wildcard $(TOP)/src/*.h)
