@@ -12,10 +12,10 @@
 #include "ngx_http_chat_drain.h"
 #include "ngx_http_chat_early.h"
 #include "ngx_http_chat_feed.h"
-#include "ngx_http_chat_hub.h"
 #include "ngx_http_chat_redis.h"
 #include "ngx_http_chat_status.h"
 #include "ngx_http_chat_store.h"
+#include "ngx_http_chat_topic.h"
 #include "ngx_http_chat_ws.h"
 
 
@@ -465,7 +465,7 @@ ngx_http_chat_exit_process(ngx_cycle_t *cycle)
     ngx_http_chat_feed_exit();
     ngx_http_chat_store_exit();
     ngx_http_chat_auth_exit();
-    ngx_http_chat_hub_exit();
+    ngx_http_chat_topic_exit();
 
     ngx_http_chat_running = 0;
 }

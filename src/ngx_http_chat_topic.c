@@ -23,6 +23,8 @@ static void ngx_http_chat_topic_check_one(ngx_http_chat_topic_t *topic,
     void *data);
 static void ngx_http_chat_topic_forget_one(ngx_http_chat_topic_t *topic,
     void *data);
+static void ngx_http_chat_topic_exit_one(ngx_http_chat_topic_t *topic,
+    void *data);
 
 
 typedef void (*ngx_http_chat_topic_pt)(ngx_http_chat_feed_topic_t *t);
@@ -55,6 +57,23 @@ ngx_http_chat_topic_init(ngx_cycle_t *cycle)
     ngx_http_chat_topic_event.handler = ngx_http_chat_topic_timer;
     ngx_http_chat_topic_event.log = cycle->log;
     ngx_http_chat_topic_event.cancelable = 1;
+}
+
+
+void
+ngx_http_chat_topic_exit(void)
+{
+    ngx_http_chat_hub_topics(ngx_http_chat_topic_exit_one, NULL);
+    ngx_http_chat_hub_exit();
+}
+
+
+static void
+ngx_http_chat_topic_exit_one(ngx_http_chat_topic_t *topic, void *data)
+{
+    if (ngx_http_chat_topic_drop != NULL) {
+        ngx_http_chat_topic_drop(ngx_http_chat_topic_of(topic));
+    }
 }
 
 

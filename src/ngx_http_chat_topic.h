@@ -62,6 +62,9 @@ typedef struct {
 
 void ngx_http_chat_topic_init(ngx_cycle_t *cycle);
 
+/* frees all of them; of a process that ends, when nothing is under way */
+void ngx_http_chat_topic_exit(void);
+
 /* is told of each topic before it is freed */
 void ngx_http_chat_topic_on_drop(
     void (*handler)(ngx_http_chat_feed_topic_t *t));
