@@ -83,6 +83,7 @@ let inboxOf = '';
 /** @type {Subscription | null} */
 let line = null;
 let lineOf = '';
+let leaving = false;
 /** @type {string | null} */
 let bottom = null;
 let loading = '';
@@ -141,13 +142,20 @@ async function signIn(email, password) {
 }
 
 
+/** The lines are closed first: a session that has ended is no problem. */
 async function signOut() {
+    leaving = true;
+    connect();
+
     try {
         await api.call('DELETE', 'agent/session');
         store.dispatch({ type: 'signedout', problem: null });
     } catch (error) {
         failed(error);
     }
+
+    leaving = false;
+    connect();
 }
 
 
@@ -311,7 +319,7 @@ async function refresh(id) {
 /** Keeps the two lines as the state wants them. */
 function connect() {
     const { phase, view: name, selected, talk, agent } = store.get();
-    const inside = phase === 'in' && agent !== null;
+    const inside = phase === 'in' && agent !== null && !leaving;
     const list = inside ? `${agent.id}/${name}` : '';
     const open = inside && talk !== null && talk.id === selected
                  ? `${agent.id}/${talk.id}` : '';
