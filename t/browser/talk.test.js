@@ -285,8 +285,13 @@ test('an agent who does not see the latest is told', async () => {
                                                       { name, exact: true });
     let away = false;
 
+    const polls = new Set();
+
     await one.page.route(/\/v1\/stream/, (route) => away ? route.abort()
                                                          : route.continue());
+    one.page.on('request', (request) => polls.add(request));
+    one.page.on('requestfinished', (request) => polls.delete(request));
+    one.page.on('requestfailed', (request) => polls.delete(request));
     await visitor.page.getByRole('button', { name: 'Open chat' }).click();
     await write(visitor.page, 'Write a message', `Both ${mark}`);
 
@@ -297,8 +302,14 @@ test('an agent who does not see the latest is told', async () => {
     }
 
     away = true;
+
+    /* What was asked before is still answered, by this message. */
+    const last = [...polls];
+
     await write(visitor.page, 'Write a message', `More ${mark}`);
     await one.page.getByText('Connection lost at').waitFor();
+    await Promise.all(last.map(async (request) =>
+        (await request.response())?.finished()));
     await shot(one.page, 'console-lost');
     await button(other, 'Resolve').click();
     await button(other, 'Reopen').waitFor();
@@ -391,6 +402,7 @@ for (const [name, look] of Object.entries(looks)) {
         const agent = await open(browser, console_, look);
         const text = `Look ${name} ${mark}`;
 
+        await agent.page.getByRole('button', { name: 'Sign in' }).waitFor();
         await accessible(agent.page);
         await signIn(agent.page);
         await visitor.page.getByRole('button', { name: 'Open chat' }).click();
