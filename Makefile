@@ -163,7 +163,8 @@ $(UNITS): $(OUT)/unit/%: t/unit/%.c $$(call sources,$$*) $(DEPS) \
 	@$(CC) -o $@ -g -O1 -fsanitize=address,undefined $(WARN) -Werror \
 		$(addprefix -I,src $(OBJS) \
 		$(addprefix $(DIR)/tree/src/,core event event/modules \
-		event/quic os/unix)) \
+		event/quic os/unix http http/modules http/v2)) \
+		$(shell pkg-config --cflags-only-I libpq jansson 2>/dev/null) \
 		$< $(call sources,$*) $(call libraries,$*) -lcrypto
 
 asan:				## the tests, with all of nginx under ASan and UBSan

@@ -34,6 +34,7 @@ static void ngx_http_chat_feed_trust(ngx_http_chat_feed_t *f,
 static void ngx_http_chat_feed_store_state(ngx_uint_t ready);
 static void ngx_http_chat_feed_bus_state(ngx_uint_t ready);
 static void ngx_http_chat_feed_asked(ngx_http_chat_bus_message_t *m);
+static ngx_uint_t ngx_http_chat_feed_is_old(ngx_http_chat_feed_t *f);
 
 
 static u_char      ngx_http_chat_feed_epoch[NGX_HTTP_CHAT_EPOCH_LEN];
@@ -62,6 +63,9 @@ ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
     f->live = 0;
     f->waiting = 0;
     f->sent = f->since;
+
+    ngx_memcpy(f->epoch, ngx_http_chat_store_epoch(),
+               NGX_HTTP_CHAT_EPOCH_LEN);
 
     f->subscriber.deliver = ngx_http_chat_feed_deliver;
     f->subscriber.close = ngx_http_chat_feed_close;
@@ -169,13 +173,22 @@ ngx_http_chat_feed_pause(ngx_http_chat_feed_t *f)
 ngx_int_t
 ngx_http_chat_feed_read(ngx_http_chat_feed_t *f)
 {
-    ngx_http_chat_args_t  args;
+    ngx_uint_t             last, tail;
+    ngx_http_chat_args_t   args;
+    ngx_http_chat_call_t  *call;
+
+    if (f->call != NULL || f->waiting) {
+        return NGX_OK;
+    }
+
+    tail = f->tail || (f->sent >= 0 && ngx_http_chat_feed_is_old(f));
+    last = tail || f->sent < 0;
 
     ngx_http_chat_args_init(&args);
     ngx_http_chat_arg_actor(&args, &f->actor);
     ngx_http_chat_arg_id(&args, &f->conversation);
 
-    if (f->sent < 0 || f->tail) {
+    if (last) {
         ngx_http_chat_arg_null(&args);
 
     } else {
@@ -183,23 +196,39 @@ ngx_http_chat_feed_read(ngx_http_chat_feed_t *f)
     }
 
     ngx_http_chat_arg_null(&args);
-    ngx_http_chat_arg_bool(&args, f->tail || f->sent < 0);
-    ngx_http_chat_arg_int4(&args, f->tail || f->sent < 0
-                                  ? 50 : NGX_HTTP_CHAT_PAGE_EVENTS);
+    ngx_http_chat_arg_bool(&args, last);
+    ngx_http_chat_arg_int4(&args, last ? 50 : NGX_HTTP_CHAT_PAGE_EVENTS);
     ngx_http_chat_arg_epoch(&args);
 
-    f->live = 0;
-
-    f->call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
-                                       NGX_HTTP_CHAT_Q_EVENTS, &args,
-                                       ngx_http_chat_feed_read_done, f);
-    if (f->call == NULL) {
+    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+                                    NGX_HTTP_CHAT_Q_EVENTS, &args,
+                                    ngx_http_chat_feed_read_done, f);
+    if (call == NULL) {
         return NGX_ERROR;
     }
 
-    f->call->owner = &f->call;
+    call->owner = &f->call;
+
+    f->call = call;
+    f->live = 0;
+    f->tail = tail;
+    f->heard = ngx_http_chat_topic_of(f->subscriber.topic)->heard;
+
+    ngx_memcpy(f->epoch, ngx_http_chat_store_epoch(),
+               NGX_HTTP_CHAT_EPOCH_LEN);
 
     return NGX_OK;
+}
+
+
+/* what it has seen belongs to another history */
+
+static ngx_uint_t
+ngx_http_chat_feed_is_old(ngx_http_chat_feed_t *f)
+{
+    return ngx_memcmp(f->epoch, ngx_http_chat_store_epoch(),
+                      NGX_HTTP_CHAT_EPOCH_LEN)
+           != 0;
 }
 
 
@@ -236,6 +265,20 @@ ngx_http_chat_feed_read_done(ngx_http_chat_call_t *call)
         return;
     }
 
+    if (ngx_http_chat_feed_is_old(f)) {
+
+        /* it waited for a connection, and the log has changed under it */
+
+        ngx_http_chat_page_free(&page);
+
+        if (ngx_http_chat_feed_read(f) != NGX_OK) {
+            ngx_http_chat_feed_leave(f);
+            f->opened(f, NULL);
+        }
+
+        return;
+    }
+
     if (f->tail) {
         ngx_str_set(&page.reason, "epoch");
         f->tail = 0;
@@ -256,6 +299,7 @@ ngx_http_chat_feed_read_done(ngx_http_chat_call_t *call)
     if (page.n == 0 && page.reason.len == 0 && !f->live
         && ngx_http_chat_feed_read(f) == NGX_OK)
     {
+        ngx_http_chat_page_free(&page);
         return;
     }
 
@@ -300,10 +344,11 @@ ngx_http_chat_feed_advance(ngx_http_chat_feed_t *f,
 
     f->sent = page->head;
 
-    ngx_http_chat_topic_read(t, page->head, page->pub_head);
+    ngx_http_chat_topic_read(t, page->head, page->pub_head, f->heard);
     ngx_http_chat_feed_trust(f, t, page);
 
-    f->live = (f->sent >= t->head && f->sent >= t->hint);
+    f->live = (f->sent >= t->head && f->sent >= t->hint
+               && (ngx_int_t) (t->doubt - f->heard) <= 0);
 }
 
 
@@ -341,7 +386,7 @@ ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s, void *data)
 
     /* a reader that is not live yet will find it in PostgreSQL */
 
-    if (!f->live || event->seq <= f->sent) {
+    if (!f->live || event->seq <= f->sent || ngx_http_chat_feed_is_old(f)) {
         return;
     }
 
@@ -525,7 +570,7 @@ ngx_http_chat_feed_store_state(ngx_uint_t ready)
         /* another history: everybody resumes and is told so */
 
         ngx_http_chat_sweep_reset();
-        ngx_http_chat_topic_forget();
+        ngx_http_chat_topic_reset();
         ngx_http_chat_hub_close(NULL, NGX_HTTP_CHAT_CLOSE_RELOAD);
     }
 

@@ -39,7 +39,8 @@ struct ngx_http_chat_feed_s {
     /*
      * A page has been read: page is valid during the call; NULL when
      * PostgreSQL did not answer.  Unless the outcome is "ok" the
-     * subscription has ended.
+     * subscription has ended.  When "live" is not set, there is more after
+     * f->sent: the owner goes on with ngx_http_chat_feed_read().
      */
     void                    (*opened)(ngx_http_chat_feed_t *f,
                                 ngx_http_chat_page_t *page);
@@ -63,6 +64,8 @@ struct ngx_http_chat_feed_s {
     ngx_http_chat_subscriber_t  subscriber;
     ngx_http_chat_call_t     *call;
     int64_t                   sent;          /* all up to it has been seen */
+    u_char                    epoch[NGX_HTTP_CHAT_EPOCH_LEN];  /* of "sent" */
+    ngx_uint_t                heard;         /* the topic's, at the read */
     unsigned                  live:1;
     unsigned                  waiting:1;     /* for the bus */
     unsigned                  present:1;
@@ -82,9 +85,11 @@ void ngx_http_chat_feed_exit(void);
 ngx_int_t ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f);
 
 /*
- * Reads what comes after f->sent: the next page when page->more was set, or
- * what a slow reader has missed since ngx_http_chat_feed_pause().  opened()
- * is called as above.  NGX_ERROR: nothing has changed, try later.
+ * Reads what comes after f->sent: the next page, or what a slow reader has
+ * missed since ngx_http_chat_feed_pause(), or the state alone.  opened() is
+ * called as above, once when a read is under way already.  If the log has
+ * another epoch by now it is the last events, with a reason.  NGX_ERROR:
+ * nothing has changed, try later.
  */
 ngx_int_t ngx_http_chat_feed_read(ngx_http_chat_feed_t *f);
 

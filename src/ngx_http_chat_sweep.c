@@ -28,6 +28,7 @@ static ngx_event_t       ngx_http_chat_sweep_event;
 static ngx_connection_t  ngx_http_chat_sweep_dummy;
 static ngx_str_t         ngx_http_chat_sweep_cursor;
 static ngx_uint_t        ngx_http_chat_sweep_asked;
+static ngx_uint_t        ngx_http_chat_sweep_stale;
 
 
 ngx_int_t
@@ -35,6 +36,7 @@ ngx_http_chat_sweep_init(ngx_cycle_t *cycle)
 {
     ngx_str_null(&ngx_http_chat_sweep_cursor);
     ngx_http_chat_sweep_asked = 0;
+    ngx_http_chat_sweep_stale = 0;
 
     ngx_memzero(&ngx_http_chat_sweep_event, sizeof(ngx_event_t));
 
@@ -70,6 +72,10 @@ ngx_http_chat_sweep_reset(void)
     }
 
     ngx_str_null(&ngx_http_chat_sweep_cursor);
+
+    /* what is under way would bring the old place back */
+
+    ngx_http_chat_sweep_stale = ngx_http_chat_sweep_asked;
 }
 
 
@@ -121,13 +127,23 @@ ngx_http_chat_sweep_done(ngx_http_chat_call_t *call)
 
     ngx_http_chat_sweep_asked = 0;
 
+    if (ngx_http_chat_sweep_stale) {
+        ngx_http_chat_sweep_stale = 0;
+        ngx_http_chat_sweep_now();
+        return;
+    }
+
     if (call->rc != NGX_OK) {
         return;
     }
 
     n = (ngx_uint_t) PQntuples(call->res);
 
-    if (ngx_http_chat_col_int8(call->res, 0, NGX_HTTP_CHAT_W_HEAD) < 0) {
+    /* without a place nothing is listed: what came before it was missed */
+
+    if (ngx_http_chat_sweep_cursor.len == 0
+        || ngx_http_chat_col_int8(call->res, 0, NGX_HTTP_CHAT_W_HEAD) < 0)
+    {
         ngx_http_chat_topic_check();
     }
 
@@ -190,7 +206,9 @@ ngx_http_chat_sweep_keep(PGresult *res)
 
     ngx_memcpy(p, next.data, next.len);
 
-    ngx_http_chat_sweep_reset();
+    if (ngx_http_chat_sweep_cursor.data != NULL) {
+        ngx_free(ngx_http_chat_sweep_cursor.data);
+    }
 
     ngx_http_chat_sweep_cursor.data = p;
     ngx_http_chat_sweep_cursor.len = next.len;

@@ -10,21 +10,33 @@
 #include "ngx_http_chat_topic.h"
 
 
-static void ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
-    ngx_http_chat_event_t *event);
 static void ngx_http_chat_topic_wait(ngx_http_chat_feed_topic_t *t,
-    ngx_msec_t delay);
+    ngx_queue_t *queue, ngx_msec_t delay);
+static void ngx_http_chat_topic_again(ngx_http_chat_feed_topic_t *t);
 static void ngx_http_chat_topic_gap_done(ngx_http_chat_call_t *call);
 static void ngx_http_chat_topic_gap_page(ngx_http_chat_feed_topic_t *t,
     PGresult *res);
 static void ngx_http_chat_topic_timer(ngx_event_t *ev);
-static void ngx_http_chat_topic_wake(int32_t site);
+static void ngx_http_chat_topic_due(ngx_queue_t *queue);
+static void ngx_http_chat_topic_expire(void);
+static void ngx_http_chat_topic_schedule(void);
+static void ngx_http_chat_topic_at(ngx_msec_t due);
 static void ngx_http_chat_topic_check_one(ngx_http_chat_topic_t *topic,
     void *data);
 static void ngx_http_chat_topic_forget_one(ngx_http_chat_topic_t *topic,
     void *data);
 static void ngx_http_chat_topic_exit_one(ngx_http_chat_topic_t *topic,
     void *data);
+static void ngx_http_chat_topic_reset_one(ngx_http_chat_topic_t *topic,
+    void *data);
+
+
+/* a gap read: its topic may be gone, its history too */
+
+typedef struct {
+    ngx_http_chat_id_t        id;
+    u_char                    epoch[NGX_HTTP_CHAT_EPOCH_LEN];
+} ngx_http_chat_topic_gap_t;
 
 
 typedef void (*ngx_http_chat_topic_pt)(ngx_http_chat_feed_topic_t *t);
@@ -35,6 +47,7 @@ static ngx_http_chat_topic_pt  ngx_http_chat_topic_drop;
 
 static ngx_queue_t       ngx_http_chat_topic_idle;
 static ngx_queue_t       ngx_http_chat_topic_gaps;
+static ngx_queue_t       ngx_http_chat_topic_retries;
 static ngx_event_t       ngx_http_chat_topic_event;
 static ngx_connection_t  ngx_http_chat_topic_dummy;
 
@@ -46,6 +59,7 @@ ngx_http_chat_topic_init(ngx_cycle_t *cycle)
 
     ngx_queue_init(&ngx_http_chat_topic_idle);
     ngx_queue_init(&ngx_http_chat_topic_gaps);
+    ngx_queue_init(&ngx_http_chat_topic_retries);
 
     ngx_memzero(&ngx_http_chat_topic_event, sizeof(ngx_event_t));
 
@@ -129,6 +143,8 @@ ngx_http_chat_topic_get(ngx_http_chat_id_t *id, int32_t site)
         t->is_idle = 1;
         t->since = ngx_current_msec;
         ngx_queue_insert_tail(&ngx_http_chat_topic_idle, &t->idle);
+
+        ngx_http_chat_topic_schedule();
     }
 
     return t;
@@ -174,20 +190,29 @@ ngx_http_chat_topic_leave(ngx_http_chat_subscriber_t *s)
     t->since = ngx_current_msec;
     ngx_queue_insert_tail(&ngx_http_chat_topic_idle, &t->idle);
 
-    if (!ngx_http_chat_topic_event.timer_set) {
-        ngx_add_timer(&ngx_http_chat_topic_event,
-                      NGX_HTTP_CHAT_TOPIC_LINGER);
-    }
+    ngx_http_chat_topic_schedule();
 }
 
 
 void
 ngx_http_chat_topic_read(ngx_http_chat_feed_topic_t *t, int64_t head,
-    int64_t pub_head)
+    int64_t pub_head, ngx_uint_t heard)
 {
+    if (t->heard == heard) {
+
+        /* all that was known is older than the page: that is how it is */
+
+        t->hint = ngx_min(t->hint, head);
+        t->head = ngx_min(t->head, head);
+    }
+
     if (t->head < 0 || (t->topic.n <= 1 && head >= t->head)) {
 
         /* nobody else depends on what lies between */
+
+        if (t->head != head) {
+            t->heard++;
+        }
 
         t->head = head;
         t->pub_head = pub_head;
@@ -202,38 +227,6 @@ ngx_http_chat_topic_read(ngx_http_chat_feed_topic_t *t, int64_t head,
     if (head > t->head) {
         ngx_http_chat_topic_hint(t, head);
     }
-}
-
-
-void
-ngx_http_chat_feed_publish(ngx_http_chat_event_t *event)
-{
-    ngx_http_chat_id_t            inbox;
-    ngx_http_chat_topic_t        *topic;
-    ngx_http_chat_bus_message_t   m;
-
-    topic = ngx_http_chat_hub_find(&event->conversation);
-
-    if (topic != NULL) {
-        ngx_http_chat_topic_dispatch(ngx_http_chat_topic_of(topic), event);
-    }
-
-    ngx_http_chat_topic_wake(event->site);
-
-    m.type = NGX_HTTP_CHAT_BUS_EVENT;
-    m.site = event->site;
-    m.id = event->conversation;
-    m.n = event->seq * 2 + ngx_http_chat_event_internal(event);
-    ngx_str_null(&m.data);
-
-    if (ngx_http_chat_bus_separate()) {
-        ngx_http_chat_topic_inbox(&inbox, event->site);
-        ngx_http_chat_bus_publish(&inbox, &m);
-
-        m.data = event->json;
-    }
-
-    ngx_http_chat_bus_publish(&event->conversation, &m);
 }
 
 
@@ -267,112 +260,7 @@ ngx_http_chat_topic_changed(ngx_http_chat_id_t *id, int32_t site, int64_t seq)
 }
 
 
-/* "n" is twice the seq, and one more for an internal event */
-
 void
-ngx_http_chat_topic_on_event(ngx_http_chat_bus_message_t *m)
-{
-    ngx_http_chat_topic_t  *topic;
-    ngx_http_chat_event_t  *event;
-
-    topic = ngx_http_chat_hub_find(&m->id);
-
-    if (topic == NULL || m->data.len == 0) {
-        ngx_http_chat_topic_changed(&m->id, m->site, m->n / 2);
-        return;
-    }
-
-    event = ngx_http_chat_event_wrap(&m->id, m->site, m->n / 2,
-                                     m->n & 1 ? NGX_HTTP_CHAT_AGENT
-                                              : NGX_HTTP_CHAT_MEMBER,
-                                     &m->data);
-
-    if (event != NULL) {
-        ngx_http_chat_topic_dispatch(ngx_http_chat_topic_of(topic), event);
-        ngx_http_chat_event_release(event);
-    }
-
-    ngx_http_chat_topic_wake(m->site);
-}
-
-
-/* data is the audience as a digit, the sender's id and the event */
-
-void
-ngx_http_chat_topic_on_signal(ngx_http_chat_bus_message_t *m)
-{
-    ngx_str_t               json;
-    ngx_uint_t              audience;
-    ngx_http_chat_id_t      sender;
-    ngx_http_chat_event_t  *event;
-
-    if (m->data.len <= 1 + NGX_HTTP_CHAT_ID_LEN
-        || ngx_http_chat_id_parse(&sender, m->data.data + 1,
-                                  NGX_HTTP_CHAT_ID_LEN)
-           != NGX_OK)
-    {
-        return;
-    }
-
-    audience = (m->data.data[0] - '0') & NGX_HTTP_CHAT_MEMBER;
-
-    json.data = m->data.data + 1 + NGX_HTTP_CHAT_ID_LEN;
-    json.len = m->data.len - 1 - NGX_HTTP_CHAT_ID_LEN;
-
-    event = ngx_http_chat_event_wrap(&m->id, m->site, 0, audience, &json);
-
-    if (event != NULL) {
-        event->sender = sender;
-        ngx_http_chat_topic_signal(event);
-        ngx_http_chat_event_release(event);
-    }
-}
-
-
-void
-ngx_http_chat_feed_signal(ngx_http_chat_event_t *event)
-{
-    u_char                        data[NGX_HTTP_CHAT_BUS_INLINE], *p;
-    ngx_http_chat_bus_message_t   m;
-
-    ngx_http_chat_topic_signal(event);
-
-    if (event->json.len + 1 + NGX_HTTP_CHAT_ID_LEN > sizeof(data)) {
-        return;
-    }
-
-    p = data;
-
-    *p++ = (u_char) ('0' + event->audience);
-    p = ngx_http_chat_id_write(p, &event->sender);
-    p = ngx_cpymem(p, event->json.data, event->json.len);
-
-    m.type = NGX_HTTP_CHAT_BUS_SIGNAL;
-    m.site = event->site;
-    m.id = event->conversation;
-    m.n = 0;
-    m.data.data = data;
-    m.data.len = p - data;
-
-    ngx_http_chat_bus_publish(&event->conversation, &m);
-}
-
-
-void
-ngx_http_chat_topic_signal(ngx_http_chat_event_t *event)
-{
-    ngx_http_chat_topic_t  *topic;
-
-    topic = ngx_http_chat_hub_find(&event->conversation);
-
-    if (topic != NULL) {
-        ngx_http_chat_topic_of(topic)->version = -1;
-        ngx_http_chat_hub_deliver(topic, event);
-    }
-}
-
-
-static void
 ngx_http_chat_topic_wake(int32_t site)
 {
     ngx_http_chat_id_t      id;
@@ -388,10 +276,14 @@ ngx_http_chat_topic_wake(int32_t site)
 }
 
 
-static void
+void
 ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
     ngx_http_chat_event_t *event)
 {
+    if (event->seq > t->head) {
+        t->heard++;
+    }
+
     if (t->head < 0) {
 
         /* nobody is live; whoever reads now will look again */
@@ -414,7 +306,8 @@ ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
         }
 
         ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_GAPS_SEEN, 0, 1);
-        ngx_http_chat_topic_wait(t, NGX_HTTP_CHAT_TOPIC_GAP);
+        ngx_http_chat_topic_wait(t, &ngx_http_chat_topic_gaps,
+                                 NGX_HTTP_CHAT_TOPIC_GAP);
         return;
     }
 
@@ -435,7 +328,8 @@ ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
 /* another worker's event may be on its way, or PostgreSQL is away */
 
 static void
-ngx_http_chat_topic_wait(ngx_http_chat_feed_topic_t *t, ngx_msec_t delay)
+ngx_http_chat_topic_wait(ngx_http_chat_feed_topic_t *t, ngx_queue_t *queue,
+    ngx_msec_t delay)
 {
     if (t->topic.n == 0) {
 
@@ -451,15 +345,27 @@ ngx_http_chat_topic_wait(ngx_http_chat_feed_topic_t *t, ngx_msec_t delay)
 
     t->has_gap = 1;
     t->since = ngx_current_msec + delay;
-    ngx_queue_insert_tail(&ngx_http_chat_topic_gaps, &t->gap);
+    ngx_queue_insert_tail(queue, &t->gap);
 
-    ngx_add_timer(&ngx_http_chat_topic_event, delay);
+    ngx_http_chat_topic_schedule();
+}
+
+
+static void
+ngx_http_chat_topic_again(ngx_http_chat_feed_topic_t *t)
+{
+    ngx_http_chat_topic_wait(t, &ngx_http_chat_topic_retries,
+                             NGX_HTTP_CHAT_TOPIC_RETRY);
 }
 
 
 void
 ngx_http_chat_topic_hint(ngx_http_chat_feed_topic_t *t, int64_t seq)
 {
+    if (seq > t->head) {
+        t->heard++;
+    }
+
     if (seq > t->hint) {
         t->hint = seq;
     }
@@ -482,36 +388,41 @@ ngx_http_chat_topic_hint(ngx_http_chat_feed_topic_t *t, int64_t seq)
 void
 ngx_http_chat_topic_fill(ngx_http_chat_feed_topic_t *t)
 {
-    ngx_http_chat_id_t    *id;
-    ngx_http_chat_args_t   args;
+    ngx_http_chat_args_t        args;
+    ngx_http_chat_topic_gap_t  *gap;
 
     if (t->reading) {
         return;
     }
 
-    id = ngx_alloc(sizeof(ngx_http_chat_id_t), ngx_cycle->log);
-    if (id == NULL) {
+    gap = ngx_alloc(sizeof(ngx_http_chat_topic_gap_t), ngx_cycle->log);
+    if (gap == NULL) {
+        ngx_http_chat_topic_again(t);
         return;
     }
 
-    *id = t->topic.id;
+    gap->id = t->topic.id;
+    ngx_memcpy(gap->epoch, ngx_http_chat_store_epoch(),
+               NGX_HTTP_CHAT_EPOCH_LEN);
 
     ngx_http_chat_args_init(&args);
     ngx_http_chat_arg_int4(&args, t->site);
-    ngx_http_chat_arg_id(&args, id);
+    ngx_http_chat_arg_id(&args, &gap->id);
     ngx_http_chat_arg_int8(&args, t->head);
     ngx_http_chat_arg_int4(&args, NGX_HTTP_CHAT_PAGE_EVENTS);
 
     if (ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST, NGX_HTTP_CHAT_Q_FEED,
-                                 &args, ngx_http_chat_topic_gap_done, id)
+                                 &args, ngx_http_chat_topic_gap_done, gap)
         == NULL)
     {
-        ngx_free(id);
-        ngx_http_chat_topic_wait(t, NGX_HTTP_CHAT_TOPIC_RETRY);
+        ngx_free(gap);
+        ngx_http_chat_topic_again(t);
         return;
     }
 
     t->reading = 1;
+    t->asked = t->heard;
+
     ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_GAPS, 1);
 }
 
@@ -519,27 +430,32 @@ ngx_http_chat_topic_fill(ngx_http_chat_feed_topic_t *t)
 static void
 ngx_http_chat_topic_gap_done(ngx_http_chat_call_t *call)
 {
-    ngx_http_chat_id_t     *id;
-    ngx_http_chat_topic_t  *topic;
+    ngx_uint_t                   same;
+    ngx_http_chat_topic_t       *topic;
+    ngx_http_chat_topic_gap_t   *gap;
+    ngx_http_chat_feed_topic_t  *t;
 
-    id = call->data;
+    gap = call->data;
 
-    topic = ngx_http_chat_hub_find(id);
-    ngx_free(id);
+    topic = ngx_http_chat_hub_find(&gap->id);
+    same = (ngx_memcmp(gap->epoch, ngx_http_chat_store_epoch(),
+                       NGX_HTTP_CHAT_EPOCH_LEN)
+            == 0);
 
-    if (topic == NULL) {
+    ngx_free(gap);
+
+    if (topic == NULL || !same) {
         return;
     }
 
-    ngx_http_chat_topic_of(topic)->reading = 0;
+    t = ngx_http_chat_topic_of(topic);
+    t->reading = 0;
 
     if (call->rc == NGX_OK) {
-        ngx_http_chat_topic_gap_page(ngx_http_chat_topic_of(topic),
-                                     call->res);
+        ngx_http_chat_topic_gap_page(t, call->res);
 
     } else {
-        ngx_http_chat_topic_wait(ngx_http_chat_topic_of(topic),
-                                 NGX_HTTP_CHAT_TOPIC_RETRY);
+        ngx_http_chat_topic_again(t);
     }
 }
 
@@ -547,12 +463,12 @@ ngx_http_chat_topic_gap_done(ngx_http_chat_call_t *call)
 static void
 ngx_http_chat_topic_gap_page(ngx_http_chat_feed_topic_t *t, PGresult *res)
 {
-    int64_t                head;
     ngx_uint_t             i;
     ngx_http_chat_page_t   page;
 
     if (ngx_http_chat_page_read(&page, res, &t->topic.id, t->site) != NGX_OK)
     {
+        ngx_http_chat_topic_again(t);
         return;
     }
 
@@ -562,19 +478,24 @@ ngx_http_chat_topic_gap_page(ngx_http_chat_feed_topic_t *t, PGresult *res)
         return;
     }
 
-    head = t->head;
+    if (page.n == 0 && t->heard == t->asked) {
+
+        /* a hint of something that is not there */
+
+        t->hint = t->head;
+    }
+
+    if (page.n != 0 && page.head > t->hint) {
+
+        /* there are more than fit into one page */
+
+        t->hint = page.head;
+    }
 
     /* t stays: only the timer drops topics */
 
     for (i = 0; i < page.n; i++) {
         ngx_http_chat_topic_dispatch(t, page.events[i]);
-    }
-
-    if (page.n == 0 && t->head == head) {
-
-        /* a hint of something that is not there */
-
-        t->hint = t->head;
     }
 
     ngx_http_chat_page_free(&page);
@@ -588,18 +509,25 @@ ngx_http_chat_topic_gap_page(ngx_http_chat_feed_topic_t *t, PGresult *res)
 static void
 ngx_http_chat_topic_timer(ngx_event_t *ev)
 {
+    ngx_http_chat_topic_due(&ngx_http_chat_topic_gaps);
+    ngx_http_chat_topic_due(&ngx_http_chat_topic_retries);
+    ngx_http_chat_topic_expire();
+    ngx_http_chat_topic_schedule();
+}
+
+
+static void
+ngx_http_chat_topic_due(ngx_queue_t *queue)
+{
     ngx_queue_t                 *q;
-    ngx_msec_int_t               left;
     ngx_http_chat_feed_topic_t  *t;
 
-    while (!ngx_queue_empty(&ngx_http_chat_topic_gaps)) {
+    while (!ngx_queue_empty(queue)) {
 
-        q = ngx_queue_head(&ngx_http_chat_topic_gaps);
+        q = ngx_queue_head(queue);
         t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, gap);
 
-        left = (ngx_msec_int_t) (t->since - ngx_current_msec);
-        if (left > 0) {
-            ngx_add_timer(ev, left);
+        if ((ngx_msec_int_t) (t->since - ngx_current_msec) > 0) {
             return;
         }
 
@@ -610,16 +538,24 @@ ngx_http_chat_topic_timer(ngx_event_t *ev)
             ngx_http_chat_topic_fill(t);
         }
     }
+}
+
+
+static void
+ngx_http_chat_topic_expire(void)
+{
+    ngx_queue_t                 *q;
+    ngx_http_chat_feed_topic_t  *t;
 
     while (!ngx_queue_empty(&ngx_http_chat_topic_idle)) {
 
         q = ngx_queue_head(&ngx_http_chat_topic_idle);
         t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, idle);
 
-        left = (ngx_msec_int_t) (t->since + NGX_HTTP_CHAT_TOPIC_LINGER
-                                 - ngx_current_msec);
-        if (left > 0) {
-            ngx_add_timer(ev, left);
+        if ((ngx_msec_int_t) (t->since + NGX_HTTP_CHAT_TOPIC_LINGER
+                              - ngx_current_msec)
+            > 0)
+        {
             return;
         }
 
@@ -629,6 +565,64 @@ ngx_http_chat_topic_timer(ngx_event_t *ev)
         ngx_http_chat_bus_unsubscribe(&t->topic.id);
         ngx_http_chat_hub_drop(&t->topic);
     }
+}
+
+
+/* one timer for all: the heads of the queues are the first */
+
+static void
+ngx_http_chat_topic_schedule(void)
+{
+    ngx_uint_t                   i;
+    ngx_queue_t                 *q;
+    ngx_http_chat_feed_topic_t  *t;
+
+    static ngx_queue_t  *queues[] = {
+        &ngx_http_chat_topic_gaps,
+        &ngx_http_chat_topic_retries
+    };
+
+    for (i = 0; i < 2; i++) {
+
+        if (!ngx_queue_empty(queues[i])) {
+            q = ngx_queue_head(queues[i]);
+            t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, gap);
+
+            ngx_http_chat_topic_at(t->since);
+        }
+    }
+
+    if (!ngx_queue_empty(&ngx_http_chat_topic_idle)) {
+        q = ngx_queue_head(&ngx_http_chat_topic_idle);
+        t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, idle);
+
+        ngx_http_chat_topic_at(t->since + NGX_HTTP_CHAT_TOPIC_LINGER);
+    }
+}
+
+
+/* ngx_add_timer() alone would put off a timer that is set */
+
+static void
+ngx_http_chat_topic_at(ngx_msec_t due)
+{
+    ngx_event_t     *ev;
+    ngx_msec_int_t   left;
+
+    ev = &ngx_http_chat_topic_event;
+
+    if (ev->timer_set) {
+
+        if ((ngx_msec_int_t) (due - ev->timer.key) >= 0) {
+            return;
+        }
+
+        ngx_del_timer(ev);
+    }
+
+    left = (ngx_msec_int_t) (due - ngx_current_msec);
+
+    ngx_add_timer(ev, ngx_max(left, 0));
 }
 
 
@@ -652,6 +646,9 @@ ngx_http_chat_topic_check_one(ngx_http_chat_topic_t *topic, void *data)
     if (t->topic.n == 0) {
         return;
     }
+
+    t->heard++;
+    t->doubt = t->heard;
 
     if (t->head >= 0) {
         ngx_http_chat_topic_hint(t, t->head + 1);
@@ -686,4 +683,30 @@ ngx_http_chat_topic_forget_one(ngx_http_chat_topic_t *topic, void *data)
     if (t->topic.n == 0) {
         t->head = -1;
     }
+}
+
+
+void
+ngx_http_chat_topic_reset(void)
+{
+    ngx_http_chat_hub_topics(ngx_http_chat_topic_reset_one, NULL);
+}
+
+
+static void
+ngx_http_chat_topic_reset_one(ngx_http_chat_topic_t *topic, void *data)
+{
+    ngx_http_chat_feed_topic_t  *t;
+
+    t = ngx_http_chat_topic_of(topic);
+
+    t->heard++;
+    t->doubt = t->heard;
+
+    t->head = -1;
+    t->pub_head = 0;
+    t->hint = 0;
+    t->version = -1;
+    t->trusted = ngx_current_msec;
+    t->reading = 0;
 }

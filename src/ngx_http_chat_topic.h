@@ -41,6 +41,9 @@ typedef struct {
     int64_t                   pub_head;
     int64_t                   hint;          /* the highest seq heard of */
     int64_t                   version;       /* of the state; -1: unknown */
+    ngx_uint_t                heard;         /* rises with each news */
+    ngx_uint_t                asked;         /* "heard" when a gap was read */
+    ngx_uint_t                doubt;         /* reads before it say nothing */
 
     ngx_http_chat_id_t        owner;         /* the visitor last seen */
     int64_t                   issued;
@@ -84,9 +87,13 @@ void ngx_http_chat_topic_join(ngx_http_chat_feed_topic_t *t,
     ngx_http_chat_subscriber_t *s);
 void ngx_http_chat_topic_leave(ngx_http_chat_subscriber_t *s);
 
-/* a subscriber has read up to head */
+/* a subscriber has read up to head; heard is that of the topic before */
 void ngx_http_chat_topic_read(ngx_http_chat_feed_topic_t *t, int64_t head,
-    int64_t pub_head);
+    int64_t pub_head, ngx_uint_t heard);
+
+/* an event that this worker or another has stored */
+void ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
+    ngx_http_chat_event_t *event);
 
 /* there is an event with this seq: reads what is missing, if anybody cares */
 void ngx_http_chat_topic_hint(ngx_http_chat_feed_topic_t *t, int64_t seq);
@@ -102,6 +109,9 @@ void ngx_http_chat_topic_on_signal(ngx_http_chat_bus_message_t *m);
 /* an event without seq, to the subscribers of this worker */
 void ngx_http_chat_topic_signal(ngx_http_chat_event_t *event);
 
+/* something has changed in a site: to its inbox */
+void ngx_http_chat_topic_wake(int32_t site);
+
 /* a conversation's log has reached seq */
 void ngx_http_chat_topic_changed(ngx_http_chat_id_t *id, int32_t site,
     int64_t seq);
@@ -111,6 +121,9 @@ void ngx_http_chat_topic_check(void);
 
 /* messages may have been lost */
 void ngx_http_chat_topic_forget(void);
+
+/* another history: nothing that was known holds */
+void ngx_http_chat_topic_reset(void);
 
 
 #endif /* _NGX_HTTP_CHAT_TOPIC_H_INCLUDED_ */
