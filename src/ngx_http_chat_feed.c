@@ -348,7 +348,7 @@ ngx_http_chat_feed_advance(ngx_http_chat_feed_t *f,
     ngx_http_chat_feed_trust(f, t, page);
 
     f->live = (f->sent >= t->head && f->sent >= t->hint
-               && (ngx_int_t) (t->doubt - f->heard) <= 0);
+               && !ngx_http_chat_topic_doubts(t, f->heard));
 }
 
 

@@ -16,6 +16,8 @@ static void ngx_http_chat_topic_again(ngx_http_chat_feed_topic_t *t);
 static void ngx_http_chat_topic_gap_done(ngx_http_chat_call_t *call);
 static void ngx_http_chat_topic_gap_page(ngx_http_chat_feed_topic_t *t,
     PGresult *res);
+static ngx_uint_t ngx_http_chat_topic_is_behind(
+    ngx_http_chat_feed_topic_t *t);
 static void ngx_http_chat_topic_timer(ngx_event_t *ev);
 static void ngx_http_chat_topic_due(ngx_queue_t *queue);
 static void ngx_http_chat_topic_expire(void);
@@ -500,9 +502,17 @@ ngx_http_chat_topic_gap_page(ngx_http_chat_feed_topic_t *t, PGresult *res)
 
     ngx_http_chat_page_free(&page);
 
-    if (t->head >= 0 && t->hint > t->head && t->topic.n != 0) {
+    if (t->topic.n != 0 && ngx_http_chat_topic_is_behind(t)) {
         ngx_http_chat_topic_fill(t);
     }
+}
+
+
+static ngx_uint_t
+ngx_http_chat_topic_is_behind(ngx_http_chat_feed_topic_t *t)
+{
+    return t->head >= 0
+           && (t->hint > t->head || ngx_http_chat_topic_doubts(t, t->asked));
 }
 
 
@@ -534,7 +544,7 @@ ngx_http_chat_topic_due(ngx_queue_t *queue)
         ngx_queue_remove(q);
         t->has_gap = 0;
 
-        if (t->head >= 0 && t->hint > t->head) {
+        if (ngx_http_chat_topic_is_behind(t)) {
             ngx_http_chat_topic_fill(t);
         }
     }

@@ -60,6 +60,10 @@ typedef struct {
 } ngx_http_chat_feed_topic_t;
 
 
+/* a read that was sent when "heard" was this may have been too early */
+#define ngx_http_chat_topic_doubts(t, heard)                                 \
+    ((ngx_int_t) ((t)->doubt - (heard)) > 0)
+
 #define ngx_http_chat_topic_of(t)  ((ngx_http_chat_feed_topic_t *) (t))
 
 
