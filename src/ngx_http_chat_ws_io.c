@@ -516,8 +516,10 @@ ngx_http_chat_ws_shut(ngx_http_chat_ws_t *ws)
         return NGX_ERROR;
     }
 
-    ws->next = ngx_current_msec + NGX_HTTP_CHAT_WS_LINGER;
-    ngx_http_chat_ws_timer_set(ws);
+    if (!ws->draining) {
+        ws->next = ngx_current_msec + NGX_HTTP_CHAT_WS_LINGER;
+        ngx_http_chat_ws_timer_set(ws);
+    }
 
     return NGX_OK;
 }
@@ -667,7 +669,8 @@ ngx_http_chat_ws_close_frame(ngx_http_chat_ws_t *ws, ngx_uint_t code)
 
     ws->closing = 1;
 
-    ws->next = ngx_current_msec + NGX_HTTP_CHAT_WS_STALL;
+    ws->next = ngx_current_msec + (ws->draining ? NGX_HTTP_CHAT_WS_LEAVE
+                                                : NGX_HTTP_CHAT_WS_STALL);
     ngx_http_chat_ws_timer_set(ws);
 }
 

@@ -41,6 +41,7 @@
 #define NGX_HTTP_CHAT_WS_PONG        10000
 #define NGX_HTTP_CHAT_WS_STALL       30000
 #define NGX_HTTP_CHAT_WS_LINGER      5000
+#define NGX_HTTP_CHAT_WS_LEAVE       1000    /* both, in a worker that leaves */
 #define NGX_HTTP_CHAT_WS_INBOX       500
 
 /* close codes of docs/protocol.md */
@@ -96,7 +97,8 @@ struct ngx_http_chat_ws_s {
 
     ngx_queue_t                wheel;
     ngx_msec_t                 due;          /* looked at again */
-    ngx_msec_t                 next;         /* hello, ping, pong, linger */
+    ngx_msec_t                 next;         /* hello, ping, linger */
+    ngx_msec_t                 pong;
     ngx_msec_t                 stalled;      /* no progress since */
     ngx_msec_t                 drain;
     int64_t                    expires;      /* ms since the epoch; 0 */

@@ -22,7 +22,8 @@
 static void ngx_http_chat_ws_timer_handler(ngx_event_t *ev);
 static void ngx_http_chat_ws_timer_insert(ngx_http_chat_ws_t *ws);
 static void ngx_http_chat_ws_timer_run(ngx_http_chat_ws_t *ws);
-static void ngx_http_chat_ws_timer_quiet(ngx_http_chat_ws_t *ws);
+static void ngx_http_chat_ws_timer_next(ngx_http_chat_ws_t *ws);
+static ngx_uint_t ngx_http_chat_ws_timer_dead(ngx_http_chat_ws_t *ws);
 static void ngx_http_chat_ws_timer_ping(ngx_http_chat_ws_t *ws);
 static u_char *ngx_http_chat_ws_timer_heads(u_char *p,
     ngx_http_chat_ws_t *ws);
@@ -158,6 +159,10 @@ ngx_http_chat_ws_timer_set(ngx_http_chat_ws_t *ws)
 
     due = ws->next;
 
+    if (ws->pinged && !ws->closing) {
+        ngx_http_chat_ws_sooner(ws->pong);
+    }
+
     if (ws->stuck) {
         ngx_http_chat_ws_sooner(ws->stalled);
     }
@@ -267,8 +272,11 @@ ngx_http_chat_ws_timer_run(ngx_http_chat_ws_t *ws)
     } else if (ws->expires != 0 && ws->expires <= ngx_http_chat_time_now()) {
         ngx_http_chat_ws_bye(ws, NGX_HTTP_CHAT_WS_EXPIRED);
 
+    } else if (ngx_http_chat_ws_timer_dead(ws)) {
+        ngx_http_chat_ws_close(ws, NGX_HTTP_CHAT_WS_NO_PONG);
+
     } else if (ngx_http_chat_ws_over(ws->next)) {
-        ngx_http_chat_ws_timer_quiet(ws);
+        ngx_http_chat_ws_timer_next(ws);
     }
 
     if (ws->retry) {
@@ -280,10 +288,10 @@ ngx_http_chat_ws_timer_run(ngx_http_chat_ws_t *ws)
 }
 
 
-/* nothing has been heard for as long as may be */
+/* the hello has not come, or it is time for a ping */
 
 static void
-ngx_http_chat_ws_timer_quiet(ngx_http_chat_ws_t *ws)
+ngx_http_chat_ws_timer_next(ngx_http_chat_ws_t *ws)
 {
     ngx_msec_t  heartbeat;
 
@@ -307,27 +315,49 @@ ngx_http_chat_ws_timer_quiet(ngx_http_chat_ws_t *ws)
         return;
     }
 
-    if (!ws->pinged) {
-        ngx_http_chat_ws_timer_ping(ws);
+    ngx_http_chat_ws_timer_ping(ws);
 
+    if (!ws->pinged) {
         ws->pinged = 1;
         ws->alive = 0;
-        ws->next = ngx_current_msec + NGX_HTTP_CHAT_WS_PONG;
-        return;
+        ws->pong = ngx_current_msec + NGX_HTTP_CHAT_WS_PONG;
     }
 
-    /* bytes that wait to be looked at are a sign of life, too */
+    ws->next = ngx_current_msec + heartbeat * 9 / 10
+               + (ngx_msec_t) ngx_random() % (heartbeat / 5 + 1);
+}
 
-    if (!ws->alive && ws->rest.data == NULL && !ws->connection->read->ready) {
-        ngx_http_chat_ws_close(ws, NGX_HTTP_CHAT_WS_NO_PONG);
-        return;
+
+/* whatever has come is as good as a pong */
+
+static ngx_uint_t
+ngx_http_chat_ws_timer_dead(ngx_http_chat_ws_t *ws)
+{
+    if (!ws->pinged) {
+        return 0;
     }
 
-    ws->pinged = 0;
-    ws->next = ngx_current_msec
-               + heartbeat * 9 / 10
-               + (ngx_msec_t) ngx_random() % (heartbeat / 5 + 1)
-               - ngx_min(NGX_HTTP_CHAT_WS_PONG, heartbeat * 2 / 5);
+    if (ws->alive) {
+        ws->pinged = 0;
+        return 0;
+    }
+
+    if (!ngx_http_chat_ws_over(ws->pong)) {
+        return 0;
+    }
+
+    /*
+     * a ping that stands behind much else may be answered late: that is for
+     * the clock of slow readers; and bytes that wait to be looked at are a
+     * sign of life
+     */
+
+    if (ws->stuck || ws->rest.data != NULL || ws->connection->read->ready) {
+        ws->pong = ngx_current_msec + NGX_HTTP_CHAT_WS_PONG;
+        return 0;
+    }
+
+    return 1;
 }
 
 
@@ -457,5 +487,10 @@ ngx_http_chat_ws_timer_drain_one(ngx_http_chat_ws_t *ws, void *data)
     ngx_http_chat_ws_timer_t  *w = data;
 
     ws->draining = 1;
+
+    if (ws->closing) {
+        ws->next = ngx_current_msec + NGX_HTTP_CHAT_WS_LEAVE;
+    }
+
     ws->drain = ngx_current_msec + (ngx_msec_t) ngx_random() % (w->drain + 1);
 }

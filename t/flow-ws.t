@@ -10,7 +10,7 @@ use ChatTest::Nginx;
 use ChatTest::WebSocket;
 
 my $nginx = ChatTest::Nginx->new(workers => 2,
-    http => 'log_format t "$status $chat_transport $chat_role $chat_action";'
+    http => 'chat_drain 1s; log_format t "$status $chat_transport $chat_role $chat_action";'
             . ' access_log logs/t.log t;')->start;
 
 sub ws { return ChatTest::WebSocket->new(port => $nginx->port, @_) }

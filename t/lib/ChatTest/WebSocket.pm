@@ -225,16 +225,17 @@ sub next {
     my $deadline = time + ($seconds // 5);
 
     for ( ;; ) {
+        $self->poll;
+
         while (my $message = shift @{$self->{messages}}) {
             return $message
                 if !defined $type || $message->{type} eq $type;
         }
 
         my $left = $deadline - time;
-        return if $left <= 0 || $self->{eof};
+        return undef if $left <= 0 || $self->{eof};
 
         IO::Select->new($self->{socket})->can_read($left);
-        $self->poll;
     }
 }
 
@@ -272,6 +273,8 @@ sub closed {
     my ($self, $seconds) = @_;
 
     my $deadline = time + ($seconds // 5);
+
+    $self->poll;
 
     while (!$self->{eof}) {
         my $left = $deadline - time;
