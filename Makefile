@@ -87,6 +87,10 @@ ASAN_OPTIONS =	detect_leaks=0:abort_on_error=1:disable_coredump=1$(strip \
 UBSAN_OPTIONS =	print_stacktrace=1
 
 UNITS :=	$(patsubst t/unit/%.c,$(OUT)/unit/%,$(wildcard t/unit/*_test.c))
+ECHO :=		$(OUT)/echo/$(NAME).so
+FUZZERS :=	$(patsubst t/unit/fuzz/%.c,$(OUT)/fuzz/%,\
+		$(wildcard t/unit/fuzz/*_fuzz.c))
+FUZZ_TIME =	600
 NPM :=		$(patsubst %,t/browser/node_modules/.package-lock.json,\
 		$(wildcard t/browser/package-lock.json))
 T =
@@ -102,7 +106,7 @@ RECIPE =	$(TREE) $(OPTIONS) $(NGX_CONF_FLAGS) \
 		$(SRCS) $(DEPS) $(ASSETS)
 
 
-.PHONY:		all module install test asan valgrind check demo clean help packages FORCE
+.PHONY:		all module install test asan valgrind fuzz check demo clean help packages FORCE
 .DELETE_ON_ERROR:
 
 all:		module		## build the module (the default)
@@ -146,9 +150,15 @@ install:	module		## install it into nginx's modules directory
 	mv -f $(DESTDIR)$(MODULES)/.$(NAME).so.new \
 		$(DESTDIR)$(MODULES)/$(NAME).so
 
-test:		module $(UNITS) $(NPM)	## run the tests; T=<file>... only these
+test:		module $(UNITS) $(ECHO) $(NPM)	## run the tests; T=<file>... only these
 	@t/lib/packages run test
 	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/lib/run $(T)
+
+# the module with a location that echoes, for the conformance of frames
+
+$(ECHO):	FORCE
+	@$(MAKE) $(QUIET) BUILD=$(OUT)/echo \
+		CFLAGS='$(CFLAGS) -DNGX_HTTP_CHAT_WS_ECHO' module
 
 # a unit test names the sources and the libraries it is linked with
 
@@ -166,6 +176,25 @@ $(UNITS): $(OUT)/unit/%: t/unit/%.c $$(call sources,$$*) $(DEPS) \
 		event/quic os/unix http http/modules http/v2)) \
 		$(shell pkg-config --cflags-only-I libpq jansson 2>/dev/null) \
 		$< $(call sources,$*) $(call libraries,$*) -lcrypto
+
+$(FUZZERS): $(OUT)/fuzz/%: t/unit/fuzz/%.c \
+		$$(call sources,fuzz/$$*) $(DEPS) | $(DIR)/configured
+	@mkdir -p $(@D)
+	clang -o $@ -g -O1 -fsanitize=fuzzer,address,undefined $(WARN) \
+		-Werror $(addprefix -I,src $(OBJS) \
+		$(addprefix $(DIR)/tree/src/,core event event/modules os/unix)) \
+		$< $(call sources,fuzz/$*) $(call libraries,fuzz/$*) -lcrypto
+
+# each goes on from what it found last time, and from t/unit/fuzz/<name>
+
+fuzz:		$(FUZZERS)	## the fuzz targets, FUZZ_TIME=600 seconds each
+	@for f in $(FUZZERS); do \
+		name=$${f##*/}; corpus=$(OUT)/fuzz/corpus/$${name%_fuzz}; \
+		seeds=t/unit/fuzz/$${name%_fuzz}; \
+		mkdir -p $$corpus; [ -d $$seeds ] || seeds=; \
+		$$f -max_total_time=$(FUZZ_TIME) -max_len=70000 \
+			-artifact_prefix=$$f- $$corpus $$seeds || exit 1; \
+	done
 
 asan:				## the tests, with all of nginx under ASan and UBSan
 	@$(if $(NGX_SRC),,t/lib/packages upstream)
