@@ -151,6 +151,17 @@ static ngx_command_t  ngx_http_chat_commands[] = {
       offsetof(ngx_http_chat_loc_conf_t, max_message),
       &ngx_http_chat_message_range },
 
+#if (NGX_HTTP_CHAT_WS_ECHO)
+
+    { ngx_string("chat_echo"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_chat_ws_echo_conf,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+#endif
+
       ngx_null_command
 };
 

@@ -31,16 +31,12 @@ typedef struct {
 
 static ngx_int_t ngx_http_chat_ws_answer(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
-static const char *ngx_http_chat_ws_check(ngx_http_request_t *r);
 static ngx_int_t ngx_http_chat_ws_ticket(ngx_http_request_t *r,
     ngx_str_t *ticket);
 static ngx_uint_t ngx_http_chat_ws_has(ngx_http_request_t *r, ngx_str_t *name,
     const char *token);
 static ngx_uint_t ngx_http_chat_ws_token(ngx_str_t *list, const char *token);
 static ngx_int_t ngx_http_chat_ws_protocol(ngx_http_request_t *r);
-static ngx_int_t ngx_http_chat_ws_accept(ngx_http_request_t *r);
-static ngx_int_t ngx_http_chat_ws_switch(ngx_http_request_t *r,
-    ngx_uint_t echo);
 static void ngx_http_chat_ws_switch_cleanup(void *data);
 static void ngx_http_chat_ws_switch_write(ngx_http_request_t *r);
 static void ngx_http_chat_ws_switch_handler(ngx_event_t *ev);
@@ -144,7 +140,7 @@ ngx_http_chat_ws_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
 /* RFC 6455, section 4.2.1; NULL, or what is wrong */
 
-static const char *
+const char *
 ngx_http_chat_ws_check(ngx_http_request_t *r)
 {
     u_char            buf[NGX_HTTP_CHAT_WS_KEY + 2];
@@ -306,7 +302,7 @@ ngx_http_chat_ws_protocol(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_chat_ws_accept(ngx_http_request_t *r)
 {
     u_char            digest[20];
@@ -345,7 +341,7 @@ ngx_http_chat_ws_accept(ngx_http_request_t *r)
 
 /* answers 101, which nginx completes with "Connection: upgrade" */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_chat_ws_switch(ngx_http_request_t *r, ngx_uint_t echo)
 {
     ngx_int_t                   rc;

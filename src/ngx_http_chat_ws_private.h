@@ -179,6 +179,11 @@ typedef struct {
 
 extern ngx_http_chat_keys_t  *ngx_http_chat_ws_keys;
 
+/* steps of a handshake: NULL or what is wrong, headers, 101 and the end of r */
+const char *ngx_http_chat_ws_check(ngx_http_request_t *r);
+ngx_int_t ngx_http_chat_ws_accept(ngx_http_request_t *r);
+ngx_int_t ngx_http_chat_ws_switch(ngx_http_request_t *r, ngx_uint_t echo);
+
 void ngx_http_chat_ws_destroy(ngx_http_chat_ws_t *ws);
 
 /* is somebody now: welcome, and the clock of the hello stops */
