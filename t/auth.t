@@ -401,6 +401,7 @@ GET /support/v1/conversations
 
 
 === TEST 32: after a rotation both keys are good, and the first signs
+--- suppress_stderr
 --- http_config
     chat_key $TEST_NGINX_SERVER_ROOT/html/two;
 --- user_files eval

@@ -634,6 +634,7 @@ GET /support/v1/ready
 
 
 === TEST 56: chat_key leaves a file that is there
+--- suppress_stderr
 --- http_config
     chat_key $TEST_NGINX_SERVER_ROOT/html/kept create;
 --- user_files
@@ -650,6 +651,7 @@ c0ffee01 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 
 
 === TEST 57: a key file that all may read is a warning
+--- suppress_stderr
 --- http_config
     chat_key $TEST_NGINX_SERVER_ROOT/html/open;
 --- user_files
