@@ -141,7 +141,10 @@ ngx_http_chat_page_answer(ngx_pool_t *pool, ngx_http_chat_answer_t *a,
     }
 
     p = ngx_cpymem(p, "],\"next\":\"", sizeof("],\"next\":\"") - 1);
-    p = ngx_http_chat_cursor_write(p, ngx_http_chat_store_epoch(), a->next);
+    p = ngx_http_chat_cursor_write(p, a->epoch != NULL
+                                      ? a->epoch
+                                      : ngx_http_chat_store_epoch(),
+                                   a->next);
 
     p = ngx_sprintf(p, "\",\"complete\":%s",
                     a->reason.len ? "false" : "true");

@@ -53,6 +53,7 @@ typedef struct {
     ngx_http_chat_event_t   **events;
     ngx_uint_t                n;
     int64_t                   next;
+    u_char                   *epoch;         /* of "next"; NULL: as it is */
     unsigned                  more:1;
     unsigned                  bare:1;        /* members without braces */
     ngx_str_t                 reason;        /* empty: complete */

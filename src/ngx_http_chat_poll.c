@@ -5,9 +5,8 @@
 
 
 #include "ngx_http_chat_counter.h"
-#include "ngx_http_chat_endpoint.h"
-#include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_reply.h"
+#include "ngx_http_chat_stream.h"
 
 
 /*
@@ -21,6 +20,9 @@
 /* changes of the inbox and of the state are gathered for so long; ms */
 #define NGX_HTTP_CHAT_POLL_DELAY     100
 
+/* what could not be read is tried again after; ms */
+#define NGX_HTTP_CHAT_POLL_RETRY     500
+
 
 typedef struct {
     ngx_http_request_t          *request;
@@ -30,8 +32,7 @@ typedef struct {
     ngx_http_chat_subscriber_t   site;       /* listens to the inbox */
     ngx_http_chat_call_t        *call;       /* reads the inbox */
 
-    ngx_str_t                    filter[4];  /* status, assignee, team, label */
-    ngx_str_t                    cursor;
+    ngx_http_chat_stream_args_t  args;
     ngx_str_t                    inbox;      /* what it answered */
 
     ngx_http_chat_event_t      **events;
@@ -44,9 +45,8 @@ typedef struct {
     ngx_event_t                  delay;
     ngx_event_t                  answer;
 
-    unsigned                     has_feed:1;
-    unsigned                     has_inbox:1;
-    unsigned                     opening:1;  /* feed or state is being read */
+    unsigned                     opening:1;  /* the first page is awaited */
+    unsigned                     lost:1;     /* left the feed: joins again */
     unsigned                     more:1;
     unsigned                     news:1;
     unsigned                     over:1;     /* waited long enough */
@@ -55,11 +55,10 @@ typedef struct {
 } ngx_http_chat_poll_t;
 
 
-static ngx_int_t ngx_http_chat_poll_args(ngx_http_request_t *r,
-    ngx_http_chat_poll_t *p, ngx_int_t *rc);
 static ngx_int_t ngx_http_chat_poll_wait(ngx_http_request_t *r,
     ngx_http_chat_poll_t *p, int64_t wait);
 static void ngx_http_chat_poll_cleanup(void *data);
+static void ngx_http_chat_poll_leave(ngx_http_chat_poll_t *p);
 static void ngx_http_chat_poll_count(ngx_http_chat_poll_t *p, ngx_int_t n);
 static void ngx_http_chat_poll_opened(ngx_http_chat_feed_t *f,
     ngx_http_chat_page_t *page);
@@ -79,8 +78,10 @@ static void ngx_http_chat_poll_site_deliver(ngx_http_chat_subscriber_t *s,
     void *event);
 static void ngx_http_chat_poll_site_close(ngx_http_chat_subscriber_t *s,
     ngx_uint_t code);
-static void ngx_http_chat_poll_later(ngx_http_chat_poll_t *p);
+static void ngx_http_chat_poll_later(ngx_http_chat_poll_t *p,
+    ngx_msec_t delay);
 static void ngx_http_chat_poll_delay_handler(ngx_event_t *ev);
+static void ngx_http_chat_poll_rejoin(ngx_http_chat_poll_t *p);
 static void ngx_http_chat_poll_timer_handler(ngx_event_t *ev);
 static void ngx_http_chat_poll_ready(ngx_http_chat_poll_t *p);
 static void ngx_http_chat_poll_answer_handler(ngx_event_t *ev);
@@ -110,7 +111,12 @@ ngx_http_chat_poll(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     wait = ctx->conf->poll_timeout / 1000;
 
-    if (ngx_http_chat_poll_args(r, p, &rc) != NGX_OK
+    p->feed.version = -1;
+
+    if (ngx_http_chat_stream_args(r, ctx, &p->args, &p->feed, &rc) != NGX_OK
+        || ngx_http_chat_query_number(r, "state", NGX_MAX_INT_T_VALUE,
+                                      &p->feed.version, &rc)
+           == NGX_ERROR
         || ngx_http_chat_query_number(r, "wait", NGX_MAX_INT32_VALUE, &wait,
                                       &rc)
            == NGX_ERROR)
@@ -130,79 +136,6 @@ ngx_http_chat_poll(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     return ngx_http_chat_poll_wait(r, p,
                                    ngx_min(wait, NGX_HTTP_CHAT_POLL_WAIT_MAX));
-}
-
-
-static ngx_int_t
-ngx_http_chat_poll_args(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
-    ngx_int_t *rc)
-{
-    ngx_str_t               value;
-    ngx_uint_t              i, tail;
-    ngx_http_chat_ctx_t    *ctx;
-    ngx_http_chat_feed_t   *f;
-
-    static const char  *names[] = { "status", "assignee", "team", "label" };
-
-    ctx = p->ctx;
-    f = &p->feed;
-
-    f->actor = ctx->actor;
-    f->version = -1;
-
-    if (ngx_http_chat_query_cursor(r, "since", &f->since, &tail, rc)
-        == NGX_ERROR
-        || ngx_http_chat_query_number(r, "state", NGX_MAX_INT_T_VALUE,
-                                      &f->version, rc)
-           == NGX_ERROR)
-    {
-        return NGX_ERROR;
-    }
-
-    f->tail = tail;
-
-    if (ngx_http_chat_query_arg(r, "conversation", &value) == NGX_OK) {
-
-        if (ngx_http_chat_id_parse(&f->conversation, value.data, value.len)
-            != NGX_OK)
-        {
-            *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_NOT_FOUND,
-                                              NULL, "there is no such "
-                                              "conversation");
-            return NGX_ERROR;
-        }
-
-        ctx->id = f->conversation;
-        ctx->conversation = 1;
-        p->has_feed = 1;
-    }
-
-    /* "inbox" without a value asks for the first page */
-
-    if (ngx_http_arg(r, (u_char *) "inbox", 5, &value) == NGX_OK) {
-
-        if (ctx->actor.kind != NGX_HTTP_CHAT_AGENT) {
-            *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_FORBIDDEN,
-                                              "inbox", "it is for agents");
-            return NGX_ERROR;
-        }
-
-        p->has_inbox = 1;
-
-        (void) ngx_http_chat_query_arg(r, "inbox", &p->cursor);
-
-        for (i = 0; i < 4; i++) {
-            (void) ngx_http_chat_query_arg(r, names[i], &p->filter[i]);
-        }
-    }
-
-    if (!p->has_feed && !p->has_inbox) {
-        *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_INVALID_FIELD,
-                                          "conversation", "it is missing");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }
 
 
@@ -237,7 +170,7 @@ ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
 
     p->next = p->feed.since > 0 ? p->feed.since : 0;
 
-    if (p->has_feed) {
+    if (p->args.has_feed) {
         rc = ngx_http_chat_feed_subscribe(&p->feed);
 
         if (rc == NGX_ERROR) {
@@ -247,10 +180,11 @@ ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
         p->opening = (rc == NGX_AGAIN);
     }
 
-    if (p->has_inbox
+    if (p->args.has_inbox
         && (ngx_http_chat_feed_inbox(&p->site, p->ctx->actor.site) != NGX_OK
             || ngx_http_chat_poll_inbox(p) != NGX_OK))
     {
+        ngx_http_chat_poll_leave(p);
         return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
@@ -273,6 +207,16 @@ ngx_http_chat_poll_cleanup(void *data)
 {
     ngx_http_chat_poll_t  *p = data;
 
+    ngx_http_chat_poll_leave(p);
+    ngx_http_chat_poll_count(p, -1);
+}
+
+
+/* nothing happens to it from now on: its answer may take a while to go out */
+
+static void
+ngx_http_chat_poll_leave(ngx_http_chat_poll_t *p)
+{
     ngx_uint_t  i;
 
     ngx_http_chat_feed_leave(&p->feed);
@@ -301,8 +245,6 @@ ngx_http_chat_poll_cleanup(void *data)
     }
 
     p->n = 0;
-
-    ngx_http_chat_poll_count(p, -1);
 }
 
 
@@ -334,10 +276,22 @@ static void
 ngx_http_chat_poll_opened(ngx_http_chat_feed_t *f, ngx_http_chat_page_t *page)
 {
     ngx_int_t              rc;
+    ngx_uint_t             first;
     ngx_http_chat_poll_t  *p;
 
     p = ngx_http_chat_poll_of_feed(f);
+
+    first = p->opening;
     p->opening = 0;
+
+    if (page == NULL && !first) {
+
+        /* a stream stays open without PostgreSQL */
+
+        p->lost = 1;
+        ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_RETRY);
+        return;
+    }
 
     if (page == NULL) {
         rc = ngx_http_chat_reply_failed(p->request, NGX_BUSY);
@@ -354,6 +308,11 @@ ngx_http_chat_poll_opened(ngx_http_chat_feed_t *f, ngx_http_chat_page_t *page)
     if (ngx_http_chat_poll_keep(p, page) != NGX_OK) {
         ngx_http_chat_poll_end(p, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
+    }
+
+    if (p->state_moved || !f->live) {
+        p->state_moved = 1;
+        ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_DELAY);
     }
 
     ngx_http_chat_poll_ready(p);
@@ -437,6 +396,8 @@ ngx_http_chat_poll_add(ngx_http_chat_poll_t *p, ngx_http_chat_event_t *event)
 }
 
 
+/* may free r */
+
 static void
 ngx_http_chat_poll_event(ngx_http_chat_feed_t *f,
     ngx_http_chat_event_t *event)
@@ -445,9 +406,12 @@ ngx_http_chat_poll_event(ngx_http_chat_feed_t *f,
 
     p = ngx_http_chat_poll_of_feed(f);
 
-    if (ngx_http_chat_poll_add(p, event) == NGX_OK) {
-        ngx_http_chat_poll_ready(p);
+    if (ngx_http_chat_poll_add(p, event) != NGX_OK) {
+        ngx_http_chat_poll_end(p, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
     }
+
+    ngx_http_chat_poll_ready(p);
 }
 
 
@@ -464,7 +428,7 @@ ngx_http_chat_poll_signal(ngx_http_chat_feed_t *f,
     p = ngx_http_chat_poll_of_feed(f);
 
     p->state_moved = 1;
-    ngx_http_chat_poll_later(p);
+    ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_DELAY);
 }
 
 
@@ -514,11 +478,11 @@ ngx_http_chat_poll_inbox(ngx_http_chat_poll_t *p)
     ngx_http_chat_arg_actor(&args, &p->ctx->actor);
 
     for (i = 0; i < 4; i++) {
-        ngx_http_chat_arg_text(&args, p->filter[i].len ? &p->filter[i]
+        ngx_http_chat_arg_text(&args, p->args.filter[i].len ? &p->args.filter[i]
                                                        : NULL);
     }
 
-    ngx_http_chat_arg_text(&args, p->cursor.len ? &p->cursor : NULL);
+    ngx_http_chat_arg_text(&args, p->args.cursor.len ? &p->args.cursor : NULL);
     ngx_http_chat_arg_int4(&args, 50);
     ngx_http_chat_arg_epoch(&args);
 
@@ -550,6 +514,12 @@ ngx_http_chat_poll_inbox_done(ngx_http_chat_call_t *call)
         return;
     }
 
+    if (call->rc != NGX_OK && p->inbox.len != 0) {
+        p->inbox_moved = 1;
+        ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_RETRY);
+        return;
+    }
+
     if (call->rc != NGX_OK) {
         rc = ngx_http_chat_reply_failed(p->request, call->rc);
         ngx_http_chat_poll_end(p, rc);
@@ -577,7 +547,7 @@ ngx_http_chat_poll_inbox_done(ngx_http_chat_call_t *call)
     }
 
     if (p->inbox_moved) {
-        ngx_http_chat_poll_later(p);
+        ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_DELAY);
     }
 
     ngx_http_chat_poll_ready(p);
@@ -592,7 +562,7 @@ ngx_http_chat_poll_site_deliver(ngx_http_chat_subscriber_t *s, void *event)
     p = ngx_http_chat_poll_of_site(s);
 
     p->inbox_moved = 1;
-    ngx_http_chat_poll_later(p);
+    ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_DELAY);
 }
 
 
@@ -609,10 +579,10 @@ ngx_http_chat_poll_site_close(ngx_http_chat_subscriber_t *s, ngx_uint_t code)
 
 
 static void
-ngx_http_chat_poll_later(ngx_http_chat_poll_t *p)
+ngx_http_chat_poll_later(ngx_http_chat_poll_t *p, ngx_msec_t delay)
 {
     if (!p->delay.timer_set) {
-        ngx_add_timer(&p->delay, NGX_HTTP_CHAT_POLL_DELAY);
+        ngx_add_timer(&p->delay, delay);
     }
 }
 
@@ -624,17 +594,48 @@ ngx_http_chat_poll_delay_handler(ngx_event_t *ev)
 
     p = ngx_http_chat_poll_of(ev);
 
-    /* without a connection to PostgreSQL the next change tries again */
+    if (p->lost) {
+        ngx_http_chat_poll_rejoin(p);
+    }
 
     if (p->inbox_moved && p->call == NULL) {
-        p->inbox_moved = 0;
-        (void) ngx_http_chat_poll_inbox(p);
+        p->inbox_moved = (ngx_http_chat_poll_inbox(p) != NGX_OK);
     }
 
-    if (p->state_moved && !p->opening && p->n == 0) {
-        p->state_moved = 0;
-        p->opening = (ngx_http_chat_feed_read(&p->feed) == NGX_OK);
+    if (p->state_moved && !p->opening && !p->lost && p->feed.call == NULL
+        && p->n == 0)
+    {
+        p->state_moved = (ngx_http_chat_feed_read(&p->feed) != NGX_OK);
     }
+
+    if (p->lost || (p->inbox_moved && p->call == NULL)
+        || (p->state_moved && p->feed.call == NULL))
+    {
+        ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_RETRY);
+    }
+}
+
+
+/* nothing has been seen since: where it was is where it goes on */
+
+static void
+ngx_http_chat_poll_rejoin(ngx_http_chat_poll_t *p)
+{
+    if (ngx_exiting) {
+        p->over = 1;
+        ngx_http_chat_poll_ready(p);
+        return;
+    }
+
+    if (p->feed.since >= 0
+        && ngx_memcmp(p->feed.epoch, ngx_http_chat_store_epoch(),
+                      NGX_HTTP_CHAT_EPOCH_LEN)
+           != 0)
+    {
+        p->feed.tail = 1;
+    }
+
+    p->lost = (ngx_http_chat_feed_subscribe(&p->feed) == NGX_ERROR);
 }
 
 
@@ -672,7 +673,9 @@ ngx_http_chat_poll_of(ngx_event_t *ev)
 static void
 ngx_http_chat_poll_ready(ngx_http_chat_poll_t *p)
 {
-    if (p->opening || p->call != NULL || (!p->news && !p->over)) {
+    if (p->opening || (p->args.has_inbox && p->inbox.len == 0)
+        || (!p->news && !p->over))
+    {
         return;
     }
 
@@ -711,12 +714,13 @@ ngx_http_chat_poll_answer(ngx_http_chat_poll_t *p)
 
     ngx_str_null(&part);
 
-    if (p->has_feed) {
+    if (p->args.has_feed) {
         ngx_memzero(&a, sizeof(ngx_http_chat_answer_t));
 
         a.events = p->events;
         a.n = p->n;
         a.next = p->next;
+        a.epoch = p->feed.epoch;
         a.more = p->more;
         a.reason = p->reason;
         a.state = p->state;
@@ -759,5 +763,6 @@ ngx_http_chat_poll_answer(ngx_http_chat_poll_t *p)
 static void
 ngx_http_chat_poll_end(ngx_http_chat_poll_t *p, ngx_int_t rc)
 {
+    ngx_http_chat_poll_leave(p);
     ngx_http_chat_finalize(p->request, rc);
 }

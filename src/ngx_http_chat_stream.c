@@ -4,7 +4,8 @@
  */
 
 
-#include "ngx_http_chat_endpoint.h"
+#include "ngx_http_chat_reply.h"
+#include "ngx_http_chat_stream.h"
 #include "ngx_http_chat_ws.h"
 
 
@@ -21,4 +22,69 @@ ngx_http_chat_stream(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     }
 
     return ngx_http_chat_poll(r, ctx);
+}
+
+
+ngx_int_t
+ngx_http_chat_stream_args(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_http_chat_stream_args_t *args, ngx_http_chat_feed_t *f, ngx_int_t *rc)
+{
+    ngx_str_t           value;
+    ngx_uint_t          i, tail;
+    static const char  *names[] = { "status", "assignee", "team", "label" };
+
+    ngx_memzero(args, sizeof(ngx_http_chat_stream_args_t));
+
+    f->actor = ctx->actor;
+
+    if (ngx_http_chat_query_cursor(r, "since", &f->since, &tail, rc)
+        == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    f->tail = tail;
+
+    if (ngx_http_chat_query_arg(r, "conversation", &value) == NGX_OK) {
+
+        if (ngx_http_chat_id_parse(&f->conversation, value.data, value.len)
+            != NGX_OK)
+        {
+            *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_NOT_FOUND,
+                                              NULL, "there is no such "
+                                              "conversation");
+            return NGX_ERROR;
+        }
+
+        ctx->id = f->conversation;
+        ctx->conversation = 1;
+        args->has_feed = 1;
+    }
+
+    /* "inbox" without a value asks for the first page */
+
+    if (ngx_http_arg(r, (u_char *) "inbox", 5, &value) == NGX_OK) {
+
+        if (ctx->actor.kind != NGX_HTTP_CHAT_AGENT) {
+            *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_FORBIDDEN,
+                                              "inbox", "it is for agents");
+            return NGX_ERROR;
+        }
+
+        args->has_inbox = 1;
+
+        (void) ngx_http_chat_query_arg(r, "inbox", &args->cursor);
+
+        for (i = 0; i < 4; i++) {
+            (void) ngx_http_chat_query_arg(r, names[i], &args->filter[i]);
+        }
+    }
+
+    if (!args->has_feed && !args->has_inbox) {
+        *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_INVALID_FIELD,
+                                          "conversation", "it is missing");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
