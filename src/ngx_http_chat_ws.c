@@ -45,6 +45,7 @@ static void ngx_http_chat_ws_free_buffers(ngx_connection_t *c,
     ngx_http_connection_t *hc);
 static void ngx_http_chat_ws_start(ngx_http_chat_ws_t *ws, u_char *p,
     u_char *last);
+static void ngx_http_chat_ws_count(ngx_http_chat_ws_t *ws, ngx_int_t n);
 static void ngx_http_chat_ws_session_ended(ngx_http_chat_id_t *session);
 static void ngx_http_chat_ws_end_session(ngx_http_chat_ws_t *ws, void *data);
 
@@ -83,6 +84,7 @@ ngx_http_chat_ws(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     wrong = ngx_http_chat_ws_check(r);
 
     if (wrong != NULL) {
+        ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_HANDSHAKES, 1, 1);
 
         if (ngx_http_chat_reply_header(r, "Sec-WebSocket-Version", &version)
             != NGX_OK)
@@ -119,6 +121,8 @@ static ngx_int_t
 ngx_http_chat_ws_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {
     if (ngx_http_chat_auth_handshake(r, ctx) != NGX_OK) {
+        ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_HANDSHAKES, 1, 1);
+
         return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_FORBIDDEN, NULL,
                                            "the request comes from another "
                                            "origin");
@@ -516,6 +520,8 @@ ngx_http_chat_ws_create(ngx_http_request_t *r)
         return NULL;
     }
 
+    ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_HANDSHAKES, 0, 1);
+
     ws->connection = r->connection;
     ws->conf = ctx->conf;
     ws->actor = ctx->actor;
@@ -624,6 +630,11 @@ ngx_http_chat_ws_enter(ngx_http_chat_ws_t *ws, const u_char *ref)
 
     ngx_http_chat_ws_trim(ws, p);
 
+    if (!ws->counted) {
+        ws->counted = 1;
+        ngx_http_chat_ws_count(ws, 1);
+    }
+
     /* a random phase, so that pings of many connections do not coincide */
 
     ws->pinged = 0;
@@ -631,6 +642,15 @@ ngx_http_chat_ws_enter(ngx_http_chat_ws_t *ws, const u_char *ref)
                + (ngx_msec_t) ngx_random() % (heartbeat / 2 + 1);
 
     ngx_http_chat_ws_timer_set(ws);
+}
+
+
+static void
+ngx_http_chat_ws_count(ngx_http_chat_ws_t *ws, ngx_int_t n)
+{
+    ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_CONNECTIONS,
+               ngx_http_chat_counter_stream(NGX_HTTP_CHAT_T_WS,
+                                            ws->actor.kind), n);
 }
 
 
@@ -648,6 +668,13 @@ ngx_http_chat_ws_destroy(ngx_http_chat_ws_t *ws)
                                          : NGX_HTTP_CHAT_WS_ABNORMAL),
                   ngx_current_msec - ws->started, ws->received, c->sent,
                   ws->events);
+
+    ngx_http_chat_counter_close(ws->code ? ws->code
+                                         : NGX_HTTP_CHAT_WS_ABNORMAL);
+
+    if (ws->counted) {
+        ngx_http_chat_ws_count(ws, -1);
+    }
 
     ngx_http_chat_ws_timer_del(ws);
     ngx_http_chat_ws_leave(ws);

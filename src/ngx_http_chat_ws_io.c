@@ -113,6 +113,8 @@ ngx_http_chat_ws_read(ngx_http_chat_ws_t *ws)
         }
 
         ws->received += n;
+        ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_BYTES_IN,
+                                       NGX_HTTP_CHAT_T_WS, n);
 
         ngx_http_chat_ws_feed_bytes(ws, ngx_http_chat_ws_buffer,
                                     ngx_http_chat_ws_buffer + n);
@@ -244,6 +246,13 @@ ngx_http_chat_ws_frame(ngx_http_chat_ws_t *ws,
         return;
 
     case NGX_HTTP_CHAT_WSFRAME_PONG:
+        if (ws->pinged) {
+            ws->pinged = 0;
+            ngx_http_chat_counter_observe(NGX_HTTP_CHAT_S_PING_TIME,
+                  (uint64_t) 1000 * (ngx_current_msec + NGX_HTTP_CHAT_WS_PONG
+                                     - ws->pong));
+        }
+
         return;
 
     case NGX_HTTP_CHAT_WSFRAME_CLOSE:
@@ -342,6 +351,11 @@ ngx_http_chat_ws_send(ngx_http_chat_ws_t *ws)
     }
 
     if (ws->first != NULL || c->buffered) {
+
+        if (!ws->stuck) {
+            ngx_http_chat_counter_high(NGX_HTTP_CHAT_S_QUEUE_MAX,
+                                       ws->queued);
+        }
 
         if (progress || !ws->stuck) {
             ws->stuck = 1;
@@ -451,6 +465,9 @@ ngx_http_chat_ws_sent(ngx_http_chat_ws_t *ws, ngx_chain_t *cl)
     if (n == 0) {
         return 0;
     }
+
+    ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_BYTES_OUT,
+                                   NGX_HTTP_CHAT_T_WS, n);
 
     ws->queued -= n;
     n += ws->offset;

@@ -10,6 +10,7 @@
 
 #include "ngx_http_chat_auth.h"
 #include "ngx_http_chat_command.h"
+#include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_fields.h"
 #include "ngx_http_chat_store.h"
@@ -118,6 +119,7 @@ struct ngx_http_chat_ws_s {
     unsigned                   hello:1;      /* a token is looked up */
     unsigned                   retry:1;      /* subscriptions, a second on */
     unsigned                   echo:1;
+    unsigned                   counted:1;    /* as a connection */
 };
 
 

@@ -151,6 +151,7 @@ ngx_http_chat_ws_sub_add(ngx_http_chat_ws_frame_t *frame,
     sub->feed.conversation = t->conversation;
     sub->feed.since = cursor.seq;
     sub->feed.tail = tail;
+    sub->feed.transport = NGX_HTTP_CHAT_T_WS;
     sub->feed.opened = ngx_http_chat_ws_sub_opened;
     sub->feed.event = ngx_http_chat_ws_sub_event;
     sub->feed.signal = ngx_http_chat_ws_sub_signal;
@@ -463,6 +464,9 @@ ngx_http_chat_ws_lag(ngx_http_chat_ws_t *ws)
     ngx_log_error(NGX_LOG_INFO, ws->connection->log, 0,
                   "chat: websocket reads slowly, %uD frames wait, %uz bytes",
                   ws->nout, ws->queued);
+
+    ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_LAG_ENTERS,
+                                   NGX_HTTP_CHAT_T_WS, 1);
 
     for (sub = ws->subs; sub != NULL; sub = sub->next) {
 

@@ -249,6 +249,8 @@ ngx_http_chat_ws_timer_run(ngx_http_chat_ws_t *ws)
 
         if (ws->code == 0) {
             ws->code = NGX_HTTP_CHAT_WS_SLOW;
+            ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_SLOW_CLOSES,
+                                           NGX_HTTP_CHAT_T_WS, 1);
         }
 
         ngx_http_chat_ws_destroy(ws);
