@@ -38,6 +38,8 @@ ngx_int_t ngx_http_chat_conversation_change(ngx_http_request_t *r,
 ngx_int_t ngx_http_chat_stream(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
+ngx_int_t ngx_http_chat_sse(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
 ngx_int_t ngx_http_chat_poll(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
@@ -80,6 +82,11 @@ ngx_int_t ngx_http_chat_query_number(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_chat_query_cursor(ngx_http_request_t *r,
     const char *name, int64_t *seq, ngx_uint_t *tail, ngx_int_t *rc);
+
+/* the same for one that has been found elsewhere, by that name */
+ngx_int_t ngx_http_chat_query_cursor_value(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value, int64_t *seq, ngx_uint_t *tail,
+    ngx_int_t *rc);
 
 
 #endif /* _NGX_HTTP_CHAT_ENDPOINT_H_INCLUDED_ */

@@ -157,29 +157,37 @@ ngx_int_t
 ngx_http_chat_query_cursor(ngx_http_request_t *r, const char *name,
     int64_t *seq, ngx_uint_t *tail, ngx_int_t *rc)
 {
-    ngx_str_t               arg;
-    ngx_http_chat_cursor_t  cursor;
+    ngx_str_t  value;
 
     *seq = -1;
     *tail = 0;
 
-    if (ngx_http_chat_query_arg(r, name, &arg) != NGX_OK) {
+    if (ngx_http_chat_query_arg(r, name, &value) != NGX_OK) {
         return NGX_OK;
     }
 
-    if (ngx_http_chat_cursor_parse(&cursor, arg.data, arg.len) != NGX_OK) {
+    return ngx_http_chat_query_cursor_value(r, name, &value, seq, tail, rc);
+}
+
+
+ngx_int_t
+ngx_http_chat_query_cursor_value(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value, int64_t *seq, ngx_uint_t *tail, ngx_int_t *rc)
+{
+    ngx_http_chat_cursor_t  cursor;
+
+    if (ngx_http_chat_cursor_parse(&cursor, value->data, value->len)
+        != NGX_OK)
+    {
         return ngx_http_chat_query_invalid(r, name, "it must be a cursor",
                                            rc);
     }
 
     *seq = cursor.seq;
 
-    if (ngx_memcmp(cursor.epoch, ngx_http_chat_store_epoch(),
-                   NGX_HTTP_CHAT_EPOCH_LEN)
-        != 0)
-    {
-        *tail = 1;
-    }
+    *tail = ngx_memcmp(cursor.epoch, ngx_http_chat_store_epoch(),
+                       NGX_HTTP_CHAT_EPOCH_LEN)
+            != 0;
 
     return NGX_OK;
 }

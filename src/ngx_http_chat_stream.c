@@ -4,6 +4,7 @@
  */
 
 
+#include "ngx_http_chat_header.h"
 #include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_stream.h"
 #include "ngx_http_chat_ws.h"
@@ -14,6 +15,9 @@
  */
 
 
+static ngx_uint_t ngx_http_chat_stream_accepts(ngx_http_request_t *r);
+
+
 ngx_int_t
 ngx_http_chat_stream(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {
@@ -21,7 +25,36 @@ ngx_http_chat_stream(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
         return ngx_http_chat_ws(r, ctx);
     }
 
+    if (ngx_http_chat_stream_accepts(r)) {
+        return ngx_http_chat_sse(r, ctx);
+    }
+
     return ngx_http_chat_poll(r, ctx);
+}
+
+
+/* an Accept that names server-sent events, as every EventSource sends it */
+
+static ngx_uint_t
+ngx_http_chat_stream_accepts(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+    static ngx_str_t  accept = ngx_string("accept");
+
+    for (h = ngx_http_chat_header_find(r, &accept, NULL);
+         h != NULL;
+         h = ngx_http_chat_header_find(r, &accept, h))
+    {
+        if (ngx_strlcasestrn(h->value.data, h->value.data + h->value.len,
+                             (u_char *) "text/event-stream",
+                             sizeof("text/event-stream") - 2)
+            != NULL)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
