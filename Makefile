@@ -72,7 +72,7 @@ CODE :=		$(sort $(wildcard src/*.[ch] t/unit/*.[ch]))
 SHELLS :=	.ci/run examples/demo/run src/bundle t/lib/cluster \
 		t/lib/nginx-source t/lib/packages t/lib/run
 SCRIPTS :=	$(filter %.js %.mjs,$(ASSETS:%=src/%)) \
-		$(wildcard t/browser/*.mjs t/browser/*.js)
+		$(wildcard t/browser/*.mjs t/browser/*.js t/stream/*.mjs)
 EXPORTED :=	$(NAME)|ngx_modules|ngx_module_names|ngx_module_order
 
 # nginx itself copies nothing from null pointers and reads words where they

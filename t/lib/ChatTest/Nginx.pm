@@ -282,11 +282,15 @@ sub stop {
 
 
 sub log_lines {
-    my ($self) = @_;
+    my ($self, $name) = @_;
 
-    open my $in, '<', "$self->{root}/logs/error.log" or return;
+    $name //= 'error';
+
+    open my $in, '<', "$self->{root}/logs/$name.log" or return;
     return <$in>;
 }
+
+sub access_lines { return $_[0]->log_lines('access') }
 
 
 # Lines that must not be there whatever happened: crashes, leaks, alerts.

@@ -36,7 +36,7 @@ sub run {
         my ($failed, $name) = /^\s*(not )?ok \d+ - (.*)$/ or next;
 
         # older versions report each file as a test around its own
-        next if $name =~ /\.js$/;
+        next if $name =~ /\.m?js$/;
 
         ok(!$failed, $name);
         $count++;
