@@ -6,7 +6,7 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 
 import {
-    call, env, metric, open, send, sleep, stop, until,
+    Reader, call, env, metric, open, send, sleep, stop, until,
 } from './client.mjs';
 
 const protocol = env.protocol;
@@ -45,6 +45,17 @@ async function everywhere(transport, who, options) {
 
     return readers;
 }
+
+
+// One that is there all the time, for its heartbeat.
+
+let idle;
+
+test.before(async () => {
+    idle = await new Reader('sse', protocol, 'bob',
+        {conversation: env.quiet, since: `${env.epoch}.1`}).start();
+    assert.equal(idle.status, 200);
+});
 
 
 for (const transport of ['poll', 'sse']) {
@@ -182,7 +193,7 @@ for (const transport of ['poll', 'sse']) {
     });
 
     test(`${name}: a client that goes away leaves nothing`, async () => {
-        const gauge = transport === 'sse' ? 'sse' : 'polls';
+        const gauge = `chat_connections{transport="${transport}"`;
         const id = await conversation('hello');
         const before = await until(async () => {
             const n = await metric(gauge);
@@ -434,6 +445,19 @@ test(`sse over ${protocol}: an inbox and a conversation`, async () => {
 });
 
 
+// A heartbeat, and that a stream stays.
+
+test(`sse over ${protocol}: a heartbeat`, async () => {
+    await until(() => idle.parser.comments >= 1, 'a comment', 22000);
+    assert.equal(idle.over, false);
+
+    const seq = await send('dana', env.quiet, 'still there');
+    await idle.has(1);
+    assert.deepEqual(idle.seqs(), [seq]);
+    idle.stop();
+});
+
+
 // A reload: everybody is asked to come again, and nothing is missed.
 
 for (const transport of ['poll', 'sse']) {
@@ -483,24 +507,7 @@ for (const transport of ['poll', 'sse']) {
 }
 
 
-// A heartbeat, and that a stream stays.
-
-test(`sse over ${protocol}: a heartbeat`, async () => {
-    const id = await conversation('hello');
-    const reader = await open('sse', protocol, 'alice',
-        {conversation: id, since: `${env.epoch}.1`});
-
-    await until(() => reader.parser.comments >= 1, 'a comment', 22000);
-    assert.equal(reader.over, false);
-
-    const seq = await send('dana', id, 'still there');
-    await reader.has(1);
-    assert.deepEqual(reader.seqs(), [seq]);
-    reader.stop();
-});
-
-
 test(`${protocol}: all readers are gone in the end`, async () => {
-    await until(async () => await metric('sse') === 0
-        && await metric('polls') === 0, 'gauges at 0', 30000);
+    await until(async () => await metric('chat_connections') === 0,
+        'gauges at 0', 30000);
 });
