@@ -70,7 +70,7 @@ BUNDLED :=	$(OBJS)/assets.bundled
 
 CODE :=		$(sort $(wildcard src/*.[ch] t/unit/*.[ch]))
 SHELLS :=	.ci/run examples/demo/run src/bundle t/lib/cluster \
-		t/lib/nginx-source t/lib/packages t/lib/run
+		t/lib/nginx-source t/lib/packages t/lib/redis t/lib/run
 SCRIPTS :=	$(filter %.js %.mjs,$(ASSETS:%=src/%)) \
 		$(wildcard t/browser/*.mjs t/browser/*.js t/stream/*.mjs)
 EXPORTED :=	$(NAME)|ngx_modules|ngx_module_names|ngx_module_order
