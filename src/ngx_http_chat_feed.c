@@ -592,12 +592,12 @@ ngx_http_chat_feed_bus_state(ngx_uint_t ready)
     }
 
     ngx_http_chat_topic_forget();
+    ngx_http_chat_sweep_now();
 
     if (!ready) {
         return;
     }
 
-    ngx_http_chat_sweep_now();
     ngx_http_chat_presence_hello();
 
     /* a worker may have died before it said what it had stored */

@@ -95,6 +95,14 @@ ngx_http_chat_sweep_now(void)
 {
     ngx_http_chat_args_t  args;
 
+    if (ngx_http_chat_sweep_event.timer_set && !ngx_http_chat_bus_ready()) {
+
+        /* the bus was lost just now, maybe: 2 s would be too long */
+
+        ngx_add_timer(&ngx_http_chat_sweep_event,
+                      NGX_HTTP_CHAT_SWEEP_DEGRADED);
+    }
+
     if (ngx_http_chat_sweep_asked || !ngx_http_chat_store_ready()) {
         return;
     }
