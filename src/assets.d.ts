@@ -60,7 +60,15 @@ type Page = {
 type LiveState = {
     version: number;
     read: Record<string, number>;
+    typing?: Person[];
+    presence?: (Person & { online: boolean })[];
 };
+
+/** A change of the state. */
+type Signal =
+    | { type: 'read'; sender: Person; upto: number }
+    | { type: 'typing'; sender: Person; on: boolean }
+    | { type: 'presence'; participant: Person; online: boolean };
 
 type InboxPage = {
     conversations: Summary[];
@@ -95,6 +103,9 @@ type Talk = {
     next: string;
     earlier: boolean;
     read: Record<string, number>;
+    /** others who are typing, and who have it open */
+    typing: Person[];
+    here: Person[];
 };
 
 /** A message that is written but not yet in the record. */
@@ -125,7 +136,18 @@ type CallOptions = {
 };
 
 type Api = {
+    url(path: string, query?: CallOptions['query']): URL;
     call(method: string, path: string, options?: CallOptions): Promise<any>;
+    /** an answer to be read as it comes */
+    open(path: string, query: CallOptions['query'], accept: string,
+         signal: AbortSignal): Promise<Response>;
+};
+
+type Clock = {
+    now(): number;
+    random(): number;
+    /** returns what cancels it */
+    after(ms: number, call: () => void): () => void;
 };
 
 type Topic = {
@@ -140,7 +162,9 @@ type Topic = {
 type Sink = {
     page?(page: Page): void;
     state?(state: LiveState): void;
-    inbox?(page: InboxPage): void;
+    signal?(signal: Signal): void;
+    /** first: the list begins anew */
+    inbox?(page: InboxPage, first: boolean): void;
     /** the line is up, or down for now and being retried */
     line(up: boolean): void;
     /** the server refused for good: nothing more will come */
@@ -148,6 +172,25 @@ type Sink = {
 };
 
 type Subscription = { close(): void; wake(): void };
+
+/** One transport: topics, and frames where it can send them. */
+type Carrier = {
+    subscribe(topic: Topic, sink: Sink): Subscription;
+    request?(frame: object): Promise<any> | null;
+    tell?(frame: object): boolean;
+    wake(): void;
+    close(): void;
+};
+
+/** The transport that works, whichever it is, with HTTP behind it. */
+type Stream = {
+    subscribe(topic: Topic, sink: Sink): Subscription;
+    send(conversation: string, item: Outgoing): Promise<any>;
+    read(conversation: string, seq: number): void;
+    typing(conversation: string, on: boolean, internal: boolean): void;
+    wake(): void;
+    close(): void;
+};
 
 type Catalogue = Record<string, string | Partial<
     Record<Intl.LDMLPluralRule, string>>>;

@@ -40,15 +40,19 @@ export class Problem extends Error {
  */
 export function createApi(base, headers = {}) {
     return {
-        async call(method, path, options = {}) {
+        url(path, query = {}) {
             const url = new URL(`v1/${path}`, base);
 
-            for (const [name, value] of Object.entries(options.query || {})) {
+            for (const [name, value] of Object.entries(query)) {
                 if (value !== undefined && value !== null) {
                     url.searchParams.set(name, String(value));
                 }
             }
 
+            return url;
+        },
+
+        async call(method, path, options = {}) {
             const stop = new AbortController();
             const timer = setTimeout(() => stop.abort(),
                                      options.timeout || TIMEOUT);
@@ -57,12 +61,26 @@ export function createApi(base, headers = {}) {
             options.signal?.addEventListener('abort', cancel);
 
             try {
-                return await request(method, url, options.body, headers,
-                                     stop.signal);
+                const answer = await ask(method, this.url(path, options.query),
+                                         options.body, headers, stop.signal);
+
+                return await parsed(answer);
             } finally {
                 clearTimeout(timer);
                 options.signal?.removeEventListener('abort', cancel);
             }
+        },
+
+        async open(path, query, accept, signal) {
+            const answer = await ask('GET', this.url(path, query), undefined,
+                                     { ...headers, 'Accept': accept },
+                                     signal);
+
+            if (!answer.ok) {
+                await parsed(answer);
+            }
+
+            return answer;
         },
     };
 }
@@ -75,38 +93,42 @@ export function createApi(base, headers = {}) {
  * @param {Record<string, string>} headers
  * @param {AbortSignal} signal
  */
-async function request(method, url, body, headers, signal) {
-    let answer;
-    let parsed;
+function ask(method, url, body, headers, signal) {
+    return fetch(url, {
+        method,
+        headers: body ? { ...headers, 'Content-Type': 'application/json' }
+                      : headers,
+        body: body && JSON.stringify(body),
+        cache: 'no-store',
+        credentials: 'same-origin',
+        signal,
+    }).catch(() => {
+        throw new Problem(0);
+    });
+}
+
+
+/** @param {Response} answer */
+async function parsed(answer) {
+    let body;
 
     try {
-        answer = await fetch(url, {
-            method,
-            headers: body
-                     ? { ...headers, 'Content-Type': 'application/json' }
-                     : headers,
-            body: body && JSON.stringify(body),
-            cache: 'no-store',
-            credentials: 'same-origin',
-            signal,
-        });
-
-        parsed = await answer.text();
+        body = await answer.text();
     } catch {
         throw new Problem(0);
     }
 
     try {
-        parsed = parsed === '' ? null : JSON.parse(parsed);
+        body = body === '' ? null : JSON.parse(body);
     } catch {
         throw new Problem(answer.ok ? 502 : answer.status);
     }
 
     if (!answer.ok) {
-        throw new Problem(answer.status, parsed || {},
+        throw new Problem(answer.status, body || {},
                           1000 * Number(answer.headers.get('Retry-After'))
                           || 0);
     }
 
-    return parsed;
+    return body;
 }

@@ -4,6 +4,53 @@ const FIRST = 1000;
 const MOST = 30000;
 const LEAST = 200;
 
+const BASE = 500;
+const CAP = 20000;
+const STABLE = 10000;
+
+
+/** @type {Clock} */
+export const clock = {
+    now: Date.now,
+    random: Math.random,
+
+    after(ms, call) {
+        const timer = setTimeout(call, ms);
+
+        return () => clearTimeout(timer);
+    },
+};
+
+
+/**
+ * When to connect again: full jitter below a doubling ceiling, which a
+ * connection lowers only by having lasted.
+ *
+ * @param {Clock} time
+ */
+export function createLadder(time) {
+    let step = 0;
+    let since = 0;
+
+    return {
+        up() {
+            since = time.now();
+        },
+
+        /** @returns {number} how long to wait, in ms */
+        down() {
+            if (since && time.now() - since >= STABLE) {
+                step = 0;
+            }
+
+            since = 0;
+
+            return Math.floor(time.random()
+                              * Math.min(CAP, BASE * 2 ** step++));
+        },
+    };
+}
+
 
 /**
  * How long to wait before the next attempt, in ms: full jitter below a

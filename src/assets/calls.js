@@ -52,17 +52,25 @@ export async function begin(api, item) {
  * @param {Outgoing} item
  */
 export async function send(api, id, item) {
-    const ack = await api.call('POST', `${path(id)}/messages`, {
-        body: {
-            client_msg_id: item.id,
-            text: item.text,
-            visibility: item.visibility === 'internal' ? 'internal'
-                                                       : undefined,
-            expected_seq: item.expected_seq,
-        },
-    });
+    const ack = await api.call('POST', `${path(id)}/messages`,
+                               { body: message(item) });
 
     return { conversation: id, ...ack };
+}
+
+
+/**
+ * A message as a call and as a frame carry it.
+ *
+ * @param {Outgoing} item
+ */
+export function message(item) {
+    return {
+        client_msg_id: item.id,
+        text: item.text,
+        visibility: item.visibility === 'internal' ? 'internal' : undefined,
+        expected_seq: item.expected_seq,
+    };
 }
 
 
@@ -75,6 +83,17 @@ export async function send(api, id, item) {
  */
 export function read(api, id, seq) {
     return api.call('POST', `${path(id)}/read`, { body: { seq } })
+              .catch(() => null);
+}
+
+
+/**
+ * @param {Api} api
+ * @param {string} id
+ * @param {{on: boolean, visibility?: 'internal'}} body
+ */
+export function typing(api, id, body) {
+    return api.call('POST', `${path(id)}/typing`, { body })
               .catch(() => null);
 }
 

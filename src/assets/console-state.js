@@ -1,8 +1,8 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 import { acknowledged, changed, without } from './outgoing.js';
-import { earlierPage, known, lastPage, newTalk, nextPage, readMarks,
-         readUpTo } from './talk.js';
+import { alone, earlierPage, known, lastPage, newTalk, nextPage, readMarks,
+         readUpTo, withSignal, withState } from './talk.js';
 
 /*
  * What the console knows, as a pure function of what happened.
@@ -41,7 +41,8 @@ import { earlierPage, known, lastPage, newTalk, nextPage, readMarks,
  *     | {type: 'events', id: string, events: ChatEvent[]}
  *     | {type: 'page', page: Page}
  *     | {type: 'earlier', id: string, page: Page}
- *     | {type: 'read', read: Record<string, number>}
+ *     | {type: 'state', state: LiveState}
+ *     | {type: 'signal', signal: Signal}
  *     | {type: 'seen', seq: number}
  *     | {type: 'line', of: 'inbox' | 'talk', up: boolean, now: number}
  *     | {type: 'problem', problem: string | null}
@@ -114,7 +115,9 @@ export function reduce(state, event) {
     case 'line':
         return state.lines[event.of].up === event.up ? state
                : { ...state, lines: { ...state.lines, [event.of]:
-                                      { up: event.up, since: event.now } } };
+                                      { up: event.up, since: event.now } },
+                   talk: event.of === 'talk' && state.talk
+                         ? alone(state.talk) : state.talk };
 
     case 'problem':
         return { ...state, problem: event.problem };
@@ -242,8 +245,13 @@ function reduceTalk(state, event) {
     case 'page':
         return talk ? { ...state, talk: nextPage(talk, event.page) } : state;
 
-    case 'read':
-        return talk ? { ...state, talk: readMarks(talk, event.read) } : state;
+    case 'state':
+        return talk ? { ...state, talk: withState(talk, event.state) }
+                    : state;
+
+    case 'signal':
+        return talk ? { ...state, talk: withSignal(talk, event.signal) }
+                    : state;
 
     case 'seen':
         return talk ? seen(state, talk, event.seq) : state;

@@ -4,6 +4,7 @@ import { attr, h, text } from './kernel.js';
 import { createComposer } from './composer.js';
 import { createLog } from './log.js';
 import { problemText } from './i18n.js';
+import { createTyping, createTypingLine, names } from './typing.js';
 import { self } from './console-state.js';
 import { visitorName } from './console-inbox.js';
 
@@ -15,6 +16,7 @@ const MOST = 16384;
  * @property {() => void} back
  * @property {() => void} earlier
  * @property {(seq: number) => void} seen
+ * @property {(id: string, on: boolean, internal: boolean) => void} typing
  * @property {(text: string, visibility: Outgoing['visibility']) => void} send
  * @property {(id: string) => void} retry
  * @property {(id: string) => void} discard
@@ -44,6 +46,9 @@ export function createTalk(i18n, actions) {
         onretry: actions.retry, ondiscard: actions.discard,
     });
 
+    const typing = createTyping((on) => actions.typing(shown, on,
+                                                       internal.checked));
+    const typists = createTypingLine(i18n);
     const internal = h('input', { type: 'checkbox', onchange: mode });
     const composer = createComposer({
         label: t('composer.reply'), send: t('composer.send'), most: MOST,
@@ -51,7 +56,10 @@ export function createTalk(i18n, actions) {
                   h('span', {}, t('composer.internal')))],
         onsend: (value) => actions.send(value, internal.checked ? 'internal'
                                                                 : 'public'),
-        oninput: (value) => drafts.set(shown, value),
+        oninput(value) {
+            drafts.set(shown, value);
+            typing.input(value);
+        },
     });
 
     const name = h('bdi', {});
@@ -72,7 +80,7 @@ export function createTalk(i18n, actions) {
     const problem = h('p', { class: 'problem', role: 'alert' });
     const status = h('p', { class: 'empty', role: 'status' });
     const element = h('main', { class: 'pane talk' }, top, problem, status,
-                      log.element, composer.element);
+                      log.element, typists.element, composer.element);
 
     return {
         element,
@@ -86,13 +94,14 @@ export function createTalk(i18n, actions) {
             now = state;
 
             if (selected !== shown) {
+                typing.stop();
                 shown = selected;
                 internal.checked = false;
                 mode();
                 composer.set(drafts.get(selected) || '');
             }
 
-            header(conversation);
+            header(conversation, talk);
             text(problem, state.problem === 'conflict' ? t('talk.conflict')
                           : state.problem ? problemText(i18n, state.problem)
                           : '');
@@ -102,6 +111,8 @@ export function createTalk(i18n, actions) {
             attr(status, 'hidden', ready);
             attr(log.element, 'hidden', !ready);
             attr(composer.element, 'hidden', !ready);
+            attr(typists.element, 'hidden', !ready);
+            typists.update(talk ? talk.typing : []);
             log.update(talk, state.outgoing.filter(
                            (item) => item.lane === selected), self(state));
         },
@@ -111,8 +122,11 @@ export function createTalk(i18n, actions) {
         return now?.conversation?.assignee?.id === now?.agent?.id;
     }
 
-    /** @param {Summary | null} conversation */
-    function header(conversation) {
+    /**
+     * @param {Summary | null} conversation
+     * @param {Talk | null} talk
+     */
+    function header(conversation, talk) {
         attr(top, 'hidden', conversation === null);
 
         if (conversation === null) {
@@ -125,12 +139,26 @@ export function createTalk(i18n, actions) {
         text(verified, t(visitor.verified ? 'talk.verified'
                                           : 'talk.unverified'));
         attr(verified, 'data-verified', Boolean(visitor.verified));
-        text(facts, `${t(`status.${conversation.status}`)} · ${
-             assignee ? t('talk.assignee', { name: assignee.name || '' })
-                      : t('talk.unassigned')}`);
+        text(facts, [
+            t(`status.${conversation.status}`),
+            assignee ? t('talk.assignee', { name: assignee.name || '' })
+                     : t('talk.unassigned'),
+            ...present(talk ? talk.here : []),
+        ].join(' · '));
         text(assign, t(assigned() ? 'talk.release' : 'talk.take'));
         text(resolve, t(conversation.status === 'resolved' ? 'talk.reopen'
                                                            : 'talk.resolve'));
+    }
+
+    /** @param {Person[]} here */
+    function present(here) {
+        const agents = here.filter((it) => it.kind === 'agent');
+
+        return [
+            ...(here.length > agents.length ? [t('talk.here')] : []),
+            ...(agents.length ? [t('talk.also', { count: agents.length,
+                                        name: names(agents, i18n) })] : []),
+        ];
     }
 
     /** A note must not be mistaken for a reply. */

@@ -9,7 +9,7 @@ import { createStore } from './kernel.js';
 import { createView } from './console-view.js';
 import { head } from './talk.js';
 import { newOutgoing } from './outgoing.js';
-import { subscribe } from './poll.js';
+import { createStream } from './stream.js';
 import { uuid } from './uuid.js';
 import { INITIAL, reduce, VIEWS } from './console-state.js';
 import catalogue from './en-console.js';
@@ -19,6 +19,7 @@ const ID = /^[0-9a-f-]{36}$/;
 
 const base = new URL('..', import.meta.url).href;
 const api = createApi(base, { 'X-Chat-Role': 'agent' });
+const stream = createStream(api, 'agent');
 const i18n = createI18n('en', catalogue);
 const store = createStore(reduce, INITIAL);
 
@@ -36,9 +37,10 @@ const view = createView(i18n, {
 
         if (talk) {
             store.dispatch({ type: 'seen', seq });
-            calls.read(api, talk.id, seq);
+            stream.read(talk.id, seq);
         }
     },
+    typing: (id, on, internal) => stream.typing(id, on, internal),
     send(text, visibility) {
         const { talk } = store.get();
 
@@ -168,7 +170,7 @@ async function send(item) {
     const author = store.get().agent?.id;
 
     try {
-        return await calls.send(api, item.lane, item);
+        return await stream.send(item.lane, item);
     } catch (error) {
         if (asProblem(error).status !== 401) {
             throw error;
@@ -182,7 +184,7 @@ async function send(item) {
         throw new Problem(403, { code: 'forbidden' });
     }
 
-    return calls.send(api, item.lane, item);
+    return stream.send(item.lane, item);
 }
 
 
@@ -341,14 +343,10 @@ function connect() {
 
 /** @param {string} name */
 function followInbox(name) {
-    let first = true;
-
-    return subscribe(api, { inbox: '', filter: VIEWS[name] }, {
-        inbox(page) {
-            /* An answer that is not complete is the first page again. */
-            store.dispatch({ type: 'inbox', page,
-                             first: first || page.complete === false });
-            first = false;
+    return stream.subscribe({ inbox: '', filter: VIEWS[name] }, {
+        inbox(page, first) {
+            bottom = first ? null : bottom;
+            store.dispatch({ type: 'inbox', page, first });
         },
         line: (up) => store.dispatch({ type: 'line', of: 'inbox', up,
                                        now: Date.now() }),
@@ -359,7 +357,7 @@ function followInbox(name) {
 
 /** @param {Talk} talk */
 function followTalk(talk) {
-    return subscribe(api, { conversation: talk.id, since: talk.next }, {
+    return stream.subscribe({ conversation: talk.id, since: talk.next }, {
         page(page) {
             store.dispatch({ type: 'page', page });
 
@@ -368,7 +366,8 @@ function followTalk(talk) {
                 refresh(talk.id);
             }
         },
-        state: ({ read }) => store.dispatch({ type: 'read', read }),
+        state: (state) => store.dispatch({ type: 'state', state }),
+        signal: (signal) => store.dispatch({ type: 'signal', signal }),
         line: (up) => store.dispatch({ type: 'line', of: 'talk', up,
                                        now: Date.now() }),
         end: failed,
@@ -414,8 +413,7 @@ function select() {
 function wake() {
     pause.wake();
     outbox.wake();
-    inbox?.wake();
-    line?.wake();
+    stream.wake();
 }
 
 

@@ -13,6 +13,10 @@ export default {
     "signin.wrong": "The e-mail or the password is not right.",
     "signin.ended": "Your session has ended. Please sign in again.",
     "signout": "Sign out",
+    "typing": {
+        "one": "{name} is typing…",
+        "other": "{name} are typing…"
+    },
     "line.down": "Connection lost at {time}. Trying again…",
     "inbox.label": "Conversations",
     "inbox.view": "View",
@@ -39,6 +43,11 @@ export default {
     "talk.unverified": "not verified",
     "talk.assignee": "Assigned to {name}",
     "talk.unassigned": "Not assigned",
+    "talk.here": "on the page now",
+    "talk.also": {
+        "one": "{name} is here, too",
+        "other": "{name} are here, too"
+    },
     "talk.conflict": "Somebody changed this conversation in the meantime. You see it as it is now; please try again.",
     "status.open": "Open",
     "status.pending": "Pending",

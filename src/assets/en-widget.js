@@ -10,6 +10,14 @@ export default {
     "intro": "Ask us anything. We answer here, and you can come back to this conversation later.",
     "starting": "Opening the conversation…",
     "close": "Close",
+    "here": {
+        "one": "{name} is here",
+        "other": "{name} are here"
+    },
+    "typing": {
+        "one": "{name} is typing…",
+        "other": "{name} are typing…"
+    },
     "line.down": "Connection lost. Trying again…",
     "log.label": "Messages",
     "log.earlier": "Show earlier messages",

@@ -66,6 +66,9 @@ export const STYLE = `
 [data-state=failed] .bubble { border: 1px dashed var(--bad) }
 .change { align-self: center; padding-block: 8px; color: var(--muted);
     font-size: .8125rem; text-align: center }
+.typing { min-block-size: 1.25rem; margin: 0; padding-inline: 20px;
+    color: var(--muted); font-size: .8125rem; line-height: 1.25rem;
+    overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 .composer {
     display: flex;
     align-items: flex-end;

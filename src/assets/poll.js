@@ -4,8 +4,7 @@ import { Problem } from './api.js';
 import { delay, nap } from './backoff.js';
 
 /*
- * Live delivery by long poll.  Every transport offers this one function:
- * subscribe(api, topic, sink), and resumes by the cursor of the last answer.
+ * Live delivery by long poll, which works wherever HTTP does.
  */
 
 const WAIT = 25;
@@ -15,7 +14,7 @@ const FAST = 1000;
 
 /**
  * @param {Api} api
- * @param {Topic} topic
+ * @param {Topic} topic is moved on by what comes
  * @param {Sink} sink
  * @returns {Subscription}
  */
@@ -23,7 +22,7 @@ export function subscribe(api, topic, sink) {
     const stop = new AbortController();
     let rest = nap(0);
 
-    run(api, { ...topic }, sink, stop.signal, (ms) => {
+    run(api, topic, sink, stop.signal, (ms) => {
         rest = nap(ms);
         return rest.done;
     });
@@ -139,8 +138,11 @@ function deliver(answer, topic, sink, version) {
 
     if (topic.inbox !== undefined) {
         news = news || answer.inbox.conversations.length > 0;
+
+        const first = topic.inbox === '' || answer.inbox.complete === false;
+
         topic.inbox = answer.inbox.next;
-        sink.inbox?.(answer.inbox);
+        sink.inbox?.(answer.inbox, first);
     }
 
     return news;

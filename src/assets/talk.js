@@ -11,7 +11,8 @@
  * @returns {Talk}
  */
 export function newTalk(id) {
-    return { id, events: [], next: '', earlier: false, read: {} };
+    return { id, events: [], next: '', earlier: false, read: {},
+             typing: [], here: [] };
 }
 
 
@@ -38,11 +39,13 @@ export function lastPage(talk, page) {
 export function nextPage(talk, page) {
     if (page.complete === false) {
         return { ...talk, events: merge([], page.events), next: page.next,
-                 earlier: (page.events[0]?.seq ?? 1) > 1 };
+                 earlier: (page.events[0]?.seq ?? 2) > 1 };
     }
 
     return { ...talk, events: merge(talk.events, page.events),
-             next: page.next };
+             next: page.next,
+             typing: talk.typing.filter((person) => !page.events.some(
+                 (it) => it.type === 'message' && same(it.sender, person))) };
 }
 
 
@@ -95,6 +98,67 @@ export function readMarks(talk, marks) {
  */
 export function readUpTo(talk, reader, seq) {
     return readMarks(talk, { [personKey(reader)]: seq });
+}
+
+
+/**
+ * @param {Talk} talk
+ * @param {LiveState} state
+ * @returns {Talk}
+ */
+export function withState(talk, state) {
+    return { ...readMarks(talk, state.read), typing: state.typing || [],
+             here: (state.presence || []).filter((it) => it.online) };
+}
+
+
+/**
+ * A change of the state: a read mark, typing or presence.
+ *
+ * @param {Talk} talk
+ * @param {Signal} signal
+ * @returns {Talk}
+ */
+export function withSignal(talk, signal) {
+    switch (signal.type) {
+
+    case 'read':
+        return readUpTo(talk, signal.sender, signal.upto);
+
+    case 'typing':
+        return { ...talk, typing: toggled(talk.typing, signal.sender,
+                                          signal.on) };
+
+    case 'presence':
+        return { ...talk, here: toggled(talk.here, signal.participant,
+                                        signal.online) };
+
+    default:
+        return talk;
+    }
+}
+
+
+/**
+ * Nobody can be told of while the line is down.
+ *
+ * @param {Talk} talk
+ * @returns {Talk}
+ */
+export function alone(talk) {
+    return { ...talk, typing: [], here: [] };
+}
+
+
+/**
+ * @param {Person[]} people
+ * @param {Person} person
+ * @param {boolean} on
+ */
+function toggled(people, person, on) {
+    const others = people.filter((it) => !same(it, person));
+
+    return on ? [...others, person] : others;
 }
 
 

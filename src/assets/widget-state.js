@@ -1,8 +1,8 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 import { acknowledged, changed, without } from './outgoing.js';
-import { earlierPage, known, lastPage, newTalk, nextPage, readMarks,
-         readUpTo } from './talk.js';
+import { alone, earlierPage, known, lastPage, newTalk, nextPage, readMarks,
+         readUpTo, withSignal, withState } from './talk.js';
 
 /*
  * What the widget knows, as a pure function of what happened.
@@ -32,7 +32,8 @@ import { earlierPage, known, lastPage, newTalk, nextPage, readMarks,
  *        read: Record<string, number>}
  *     | {type: 'page', page: Page}
  *     | {type: 'earlier', page: Page}
- *     | {type: 'read', read: Record<string, number>}
+ *     | {type: 'state', state: LiveState}
+ *     | {type: 'signal', signal: Signal}
  *     | {type: 'seen', seq: number}
  *     | {type: 'gone'}
  *     | {type: 'line', up: boolean, now: number}
@@ -97,7 +98,8 @@ export function reduce(state, event) {
 
     case 'line':
         return state.line.up === event.up ? state
-               : { ...state, line: { up: event.up, since: event.now } };
+               : { ...state, talk: talk && alone(talk),
+                   line: { up: event.up, since: event.now } };
 
     case 'problem':
         return { ...state, problem: event.problem };
@@ -138,8 +140,11 @@ function reduceTalk(state, talk, event) {
     case 'earlier':
         return earlierPage(talk, event.page);
 
-    case 'read':
-        return readMarks(talk, event.read);
+    case 'state':
+        return withState(talk, event.state);
+
+    case 'signal':
+        return withSignal(talk, event.signal);
 
     case 'seen':
         return readUpTo(talk, self(state), event.seq);

@@ -64,7 +64,10 @@ export const STYLE = `
     padding-inline-start: 20px;
     border-block-end: 1px solid var(--border);
 }
-.head h2 { flex: 1; margin: 0; font-size: 1.0625rem; font-weight: 600 }
+.title { flex: 1; min-inline-size: 0 }
+.head h2 { margin: 0; font-size: 1.0625rem; font-weight: 600 }
+.here { margin: 0; color: var(--muted); font-size: .8125rem;
+    overflow-wrap: anywhere }
 .close {
     min-inline-size: 44px;
     min-block-size: 44px;

@@ -4,6 +4,7 @@ import { attr, h, icon, text } from './kernel.js';
 import { createComposer } from './composer.js';
 import { createLog } from './log.js';
 import { plainName, problemText } from './i18n.js';
+import { createTyping, createTypingLine, names } from './typing.js';
 import { self } from './widget-state.js';
 import { head, same, unread } from './talk.js';
 import { STYLE as LOG_STYLE } from './log-style.js';
@@ -20,6 +21,7 @@ const CROSS = 'M6.7 5.3 12 10.6l5.3-5.3 1.4 1.4-5.3 5.3 5.3 5.3-1.4 1.4'
  * @property {() => void} start
  * @property {() => void} earlier
  * @property {(seq: number) => void} seen
+ * @property {(on: boolean) => void} typing
  * @property {(text: string) => void} send
  * @property {(id: string) => void} retry
  * @property {(id: string) => void} discard
@@ -40,10 +42,13 @@ export function createView(frame, i18n, actions) {
         onearlier: actions.earlier, onseen: actions.seen,
         onretry: actions.retry, ondiscard: actions.discard,
     });
+    const typing = createTyping(actions.typing);
+    const typists = createTypingLine(i18n);
     const composer = createComposer({
         label: t('composer.label'), send: t('composer.send'), most: MOST,
-        onsend: actions.send,
+        onsend: actions.send, oninput: typing.input,
     });
+    const here = h('p', { class: 'here', hidden: true });
 
     const status = h('p', { class: 'notice', role: 'status', hidden: true });
     const alert = h('span', { role: 'alert' });
@@ -57,11 +62,13 @@ export function createView(frame, i18n, actions) {
     const panel = h('dialog', { 'class': 'panel', 'part': 'panel',
                                 'id': 'panel', 'aria-labelledby': 'title' },
         h('div', { class: 'head' },
-          h('h2', { id: 'title' }, t('title')),
+          h('div', { class: 'title' },
+            h('h2', { id: 'title' }, t('title')), here),
           h('button', { 'type': 'button', 'class': 'close',
                         'aria-label': t('close'), 'onclick': actions.close },
             icon(CROSS))),
-        status, problem, intro, log.element, composer.element);
+        status, problem, intro, log.element, typists.element,
+        composer.element);
 
     const sheet = new CSSStyleSheet();
 
@@ -115,6 +122,7 @@ export function createView(frame, i18n, actions) {
             }
 
             notices(state);
+            present(state.talk);
             log.update(state.talk, state.outgoing, self(state));
             announce(state);
         },
@@ -147,6 +155,18 @@ export function createView(frame, i18n, actions) {
         attr(again, 'hidden', state.phase !== 'failed');
         attr(intro, 'hidden', state.phase !== 'ready' || state.talk !== null
                               || state.outgoing.length > 0);
+    }
+
+    /** @param {Talk | null} talk */
+    function present(talk) {
+        const agents = talk ? talk.here.filter((it) => it.kind === 'agent')
+                            : [];
+
+        text(here, agents.length ? t('here', { count: agents.length,
+                                               name: names(agents, i18n) })
+                                 : '');
+        attr(here, 'hidden', agents.length === 0);
+        typists.update(talk ? talk.typing : []);
     }
 
     /**

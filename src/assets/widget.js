@@ -9,7 +9,7 @@ import { createStore } from './kernel.js';
 import { createView } from './widget-view.js';
 import { newOutgoing } from './outgoing.js';
 import { remember } from './remember.js';
-import { subscribe } from './poll.js';
+import { createStream } from './stream.js';
 import { uuid } from './uuid.js';
 import { current, INITIAL, reduce, wantsLine } from './widget-state.js';
 
@@ -29,6 +29,7 @@ export async function mount(frame) {
     const catalogue = await (CATALOGUES[frame.lang] || CATALOGUES.en)();
     const i18n = createI18n(frame.lang, catalogue.default);
     const api = createApi(frame.base);
+    const stream = createStream(api, 'visitor');
     const store = createStore(reduce, INITIAL);
     const memory = remember(frame.key);
 
@@ -41,7 +42,14 @@ export async function mount(frame) {
 
             if (talk) {
                 store.dispatch({ type: 'seen', seq });
-                calls.read(api, talk.id, seq);
+                stream.read(talk.id, seq);
+            }
+        },
+        typing(on) {
+            const { talk } = store.get();
+
+            if (talk && lineOf === talk.id) {
+                stream.typing(talk.id, on, false);
             }
         },
         send(text) {
@@ -141,7 +149,7 @@ export async function mount(frame) {
         const { talk } = store.get();
 
         try {
-            return await (talk ? calls.send(api, talk.id, item)
+            return await (talk ? stream.send(talk.id, item)
                                : calls.begin(api, item));
         } catch (error) {
             const { code } = /** @type {Problem} */ (error);
@@ -194,9 +202,10 @@ export async function mount(frame) {
             return;
         }
 
-        line = subscribe(api, { conversation: talk.id, since: talk.next }, {
+        line = stream.subscribe({ conversation: talk.id, since: talk.next }, {
             page: (page) => store.dispatch({ type: 'page', page }),
-            state: ({ read }) => store.dispatch({ type: 'read', read }),
+            state: (state) => store.dispatch({ type: 'state', state }),
+            signal: (signal) => store.dispatch({ type: 'signal', signal }),
             line(up) {
                 expired = up ? 0 : expired;
                 store.dispatch({ type: 'line', up, now: Date.now() });
@@ -229,7 +238,7 @@ export async function mount(frame) {
     function wake() {
         pause.wake();
         outbox.wake();
-        line?.wake();
+        stream.wake();
     }
 
     /** @type {Panel} */
@@ -270,6 +279,7 @@ export async function mount(frame) {
     window.addEventListener('pagehide', () => {
         away = true;
         connect();
+        stream.close();
     });
     window.addEventListener('pageshow', () => {
         away = false;

@@ -1,0 +1,87 @@
+/* Copyright (C) the ngx_http_chat_module authors */
+
+import { attr, h, text } from './kernel.js';
+import { clock } from './backoff.js';
+import { plainName } from './i18n.js';
+
+/*
+ * Who is typing: what is told to others, and what is shown of them.
+ */
+
+const EVERY = 3000;
+const SPOKEN = 30000;
+
+
+/**
+ * @param {(on: boolean) => void} tell
+ * @param {Clock} [time]
+ */
+export function createTyping(tell, time = clock) {
+    let told = -EVERY;
+    let on = false;
+
+    const stop = () => {
+        if (on) {
+            on = false;
+            tell(false);
+        }
+    };
+
+    return {
+        stop,
+
+        /** @param {string} value what is in the field now */
+        input(value) {
+            if (value.trim() === '') {
+                stop();
+            } else if (time.now() - told >= EVERY) {
+                told = time.now();
+                on = true;
+                tell(true);
+            }
+        },
+    };
+}
+
+
+/**
+ * A line below the log, read out once in a while.
+ *
+ * @param {I18n} i18n
+ * @param {Clock} [time]
+ */
+export function createTypingLine(i18n, time = clock) {
+    const element = h('p', { class: 'typing' });
+    let spoken = -SPOKEN;
+
+    return {
+        element,
+
+        /** @param {Person[]} people */
+        update(people) {
+            const said = people.length
+                         ? i18n.t('typing', { count: people.length,
+                                              name: names(people, i18n) })
+                         : '';
+
+            if (said !== '' && element.textContent === '') {
+                const speak = time.now() - spoken >= SPOKEN;
+
+                attr(element, 'aria-live', speak ? 'polite' : 'off');
+                spoken = speak ? time.now() : spoken;
+            }
+
+            text(element, said);
+        },
+    };
+}
+
+
+/**
+ * @param {Person[]} people
+ * @param {I18n} i18n
+ */
+export function names(people, i18n) {
+    return new Intl.ListFormat(i18n.lang).format(people.map(
+        ({ kind, name }) => plainName(name || '') || i18n.t(`who.${kind}`)));
+}
