@@ -338,6 +338,11 @@ function connect() {
         lineOf = open;
         line = open === '' || talk === null ? null : followTalk(talk);
     }
+
+    /* The next agent has a connection of his own. */
+    if (!inside) {
+        stream.close();
+    }
 }
 
 

@@ -116,10 +116,9 @@ export function createSocket(url, time = clock) {
     function ask(sub) {
         const { conversation, since, filter } = sub.topic;
 
-        sub.ref = ++refs;
-        sub.up = false;
-
         if (subs.has(sub) && opened()) {
+            sub.ref = ++refs;
+            sub.up = false;
             write({ type: 'subscribe', ref: sub.ref,
                     ...(conversation === undefined ? { inbox: filter || {} }
                         : { conversation, since: since || undefined }) });

@@ -123,6 +123,10 @@ export async function mount(frame) {
         const answer = await api.call('POST', 'session', { body: {} });
         const summary = current(answer.conversations);
 
+        if (store.get().visitor?.id !== answer.visitor.id) {
+            stream.close();
+        }
+
         store.dispatch({ type: 'session', visitor: answer.visitor });
         memory.talk(summary !== null);
 

@@ -128,6 +128,21 @@ export async function shot(page, name) {
 }
 
 
+/* A place where WebSockets do not get through. */
+export function noSockets(page) {
+    return page.routeWebSocket(/\/v1\/stream/, (socket) => socket.close());
+}
+
+
+/* A place where nothing does that goes on; nor do polls while "away". */
+export async function onlyPolls(page, away = () => false) {
+    await noSockets(page);
+    await page.route(/\/v1\/stream/, (route) =>
+        away() || route.request().headers().accept === 'text/event-stream'
+        ? route.abort() : route.continue());
+}
+
+
 export async function signIn(page) {
     await page.getByLabel('E-mail').fill(site.email);
     await page.getByLabel('Password').fill(site.password);

@@ -4,8 +4,8 @@
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { accessible, inLog, launch, open, shot, signIn, site, write }
-    from './browser.js';
+import { accessible, inLog, launch, noSockets, onlyPolls, open, shot, signIn,
+         site, write } from './browser.js';
 
 const console_ = `${site.prefix}console/`;
 const mark = Date.now().toString(36);
@@ -200,6 +200,7 @@ test('what was typed while the server was away is sent once', async () => {
     let away = false;
     const kept = [];
 
+    await onlyPolls(page);
     await page.getByRole('button', { name: 'Open chat' }).click();
     await write(page, 'Write a message', `Before ${mark}`);
     await page.getByText('Sent').waitFor();
@@ -252,8 +253,10 @@ test('what was typed while the server was away is sent once', async () => {
 
 test('an agent whose session has ended loses nothing', async () => {
     const visitor = await open(browser, site.page);
-    const agent = await open(browser, console_);
+    const agent = await open(browser, 'about:blank');
 
+    await noSockets(agent.page);
+    await agent.page.goto(console_);
     await signIn(agent.page);
     await visitor.page.getByRole('button', { name: 'Open chat' }).click();
     await write(visitor.page, 'Write a message', `Long ${mark}`);
@@ -279,7 +282,7 @@ test('an agent whose session has ended loses nothing', async () => {
 
 test('an agent who does not see the latest is told', async () => {
     const visitor = await open(browser, site.page);
-    const one = await open(browser, console_);
+    const one = await open(browser, 'about:blank');
     const other = await open(browser, console_);
     const button = ({ page }, name) => page.getByRole('button',
                                                       { name, exact: true });
@@ -287,11 +290,11 @@ test('an agent who does not see the latest is told', async () => {
 
     const polls = new Set();
 
-    await one.page.route(/\/v1\/stream/, (route) => away ? route.abort()
-                                                         : route.continue());
+    await onlyPolls(one.page, () => away);
     one.page.on('request', (request) => polls.add(request));
     one.page.on('requestfinished', (request) => polls.delete(request));
     one.page.on('requestfailed', (request) => polls.delete(request));
+    await one.page.goto(console_);
     await visitor.page.getByRole('button', { name: 'Open chat' }).click();
     await write(visitor.page, 'Write a message', `Both ${mark}`);
 
