@@ -196,11 +196,12 @@ test('an agent takes, resolves and reopens a conversation', async () => {
 
 
 test('what was typed while the server was away is sent once', async () => {
-    const { page, context } = await open(browser, site.page);
+    const { page, context } = await open(browser, 'about:blank');
     let away = false;
     const kept = [];
 
     await onlyPolls(page);
+    await page.goto(site.page);
     await page.getByRole('button', { name: 'Open chat' }).click();
     await write(page, 'Write a message', `Before ${mark}`);
     await page.getByText('Sent').waitFor();
