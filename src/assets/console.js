@@ -40,7 +40,11 @@ const view = createView(i18n, {
             stream.read(talk.id, seq);
         }
     },
-    typing: (id, on, internal) => stream.typing(id, on, internal),
+    typing(id, on, internal) {
+        stream.typing(id, on, internal);
+
+        return true;
+    },
     send(text, visibility) {
         const { talk } = store.get();
 

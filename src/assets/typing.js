@@ -13,7 +13,7 @@ const SPOKEN = 30000;
 
 
 /**
- * @param {(on: boolean) => void} tell
+ * @param {(on: boolean) => boolean} tell whether there was anybody to tell
  * @param {Clock} [time]
  */
 export function createTyping(tell, time = clock) {
@@ -34,10 +34,9 @@ export function createTyping(tell, time = clock) {
         input(value) {
             if (value.trim() === '') {
                 stop();
-            } else if (time.now() - told >= EVERY) {
+            } else if (time.now() - told >= EVERY && tell(true)) {
                 told = time.now();
                 on = true;
-                tell(true);
             }
         },
     };

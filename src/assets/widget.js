@@ -46,11 +46,11 @@ export async function mount(frame) {
             }
         },
         typing(on) {
-            const { talk } = store.get();
-
-            if (talk && lineOf === talk.id) {
-                stream.typing(talk.id, on, false);
+            if (lineOf !== '') {
+                stream.typing(lineOf, on, false);
             }
+
+            return lineOf !== '';
         },
         send(text) {
             const item = newOutgoing(uuid(), LANE, text, 'public',
