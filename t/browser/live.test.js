@@ -163,7 +163,7 @@ test('both sides see who is there and who is typing', async () => {
 });
 
 
-test('without WebSocket it goes on over HTTP', async () => {
+test('without WebSocket it is server-sent events', async () => {
     const visitor = await open(browser, 'about:blank');
     const agent = await open(browser, console_);
 
@@ -180,7 +180,8 @@ test('without WebSocket it goes on over HTTP', async () => {
     await inLog(agent.page, `Back ${mark}`).waitFor();
 
     assert.ok(!visitor.seen.sockets.includes(101));
-    assert.ok(visitor.seen.events + visitor.seen.polls > 0);
+    assert.equal(visitor.seen.events, 1);
+    assert.equal(visitor.seen.polls, 0);
     assert.ok(visitor.seen.posts.includes('messages'));
     assert.deepEqual(await bubbles(visitor.page), ['Events', 'Sent', 'Back']
                      .map((text) => `${text} ${mark}`));
