@@ -31,8 +31,11 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_chat_reply_headers(ngx_http_request_t *r);
+static ngx_int_t ngx_http_chat_reply_problem_retry(ngx_http_request_t *r,
+    ngx_http_chat_problem_e code, const char *field, const char *detail,
+    ngx_str_t *extra, ngx_uint_t retry);
 static ngx_int_t ngx_http_chat_reply_hints(ngx_http_request_t *r,
-    ngx_http_chat_reply_problem_t *problem);
+    ngx_http_chat_reply_problem_t *problem, ngx_uint_t retry);
 static u_char *ngx_http_chat_reply_member(u_char *p, const char *name,
     const char *value);
 static size_t ngx_http_chat_reply_member_len(const char *name,
@@ -201,6 +204,33 @@ ngx_http_chat_reply_problem_with(ngx_http_request_t *r,
     ngx_http_chat_problem_e code, const char *field, const char *detail,
     ngx_str_t *extra)
 {
+    return ngx_http_chat_reply_problem_retry(r, code, field, detail, extra,
+                                             0);
+}
+
+
+ngx_int_t
+ngx_http_chat_reply_later(ngx_http_request_t *r,
+    ngx_http_chat_problem_e code, const char *detail, ngx_msec_t wait)
+{
+    ngx_str_t  extra;
+    u_char     buf[sizeof("\"retry_after_ms\":") + NGX_INT_T_LEN];
+
+    extra.data = buf;
+    extra.len = ngx_sprintf(buf, "\"retry_after_ms\":%M", wait) - buf;
+
+    return ngx_http_chat_reply_problem_retry(r, code, NULL, detail, &extra,
+                                             (wait + 999) / 1000);
+}
+
+
+/* retry: seconds, or 0 for a time drawn at random */
+
+static ngx_int_t
+ngx_http_chat_reply_problem_retry(ngx_http_request_t *r,
+    ngx_http_chat_problem_e code, const char *field, const char *detail,
+    ngx_str_t *extra, ngx_uint_t retry)
+{
     u_char                         *p;
     size_t                          len;
     ngx_buf_t                      *b;
@@ -246,7 +276,7 @@ ngx_http_chat_reply_problem_with(ngx_http_request_t *r,
     *p++ = '}';
     b->last = p;
 
-    if (ngx_http_chat_reply_hints(r, problem) != NGX_OK) {
+    if (ngx_http_chat_reply_hints(r, problem, retry) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -263,7 +293,7 @@ ngx_http_chat_reply_problem_with(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_chat_reply_hints(ngx_http_request_t *r,
-    ngx_http_chat_reply_problem_t *problem)
+    ngx_http_chat_reply_problem_t *problem, ngx_uint_t retry)
 {
     ngx_str_t         value;
     static ngx_str_t  bearer = ngx_string("Bearer realm=\"chat\"");
@@ -289,10 +319,11 @@ ngx_http_chat_reply_hints(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    value.len = ngx_sprintf(value.data, "%ui", (ngx_uint_t) 1
-                            + (ngx_uint_t) ngx_random()
-                              % NGX_HTTP_CHAT_REPLY_RETRY)
-                - value.data;
+    if (retry == 0) {
+        retry = 1 + (ngx_uint_t) ngx_random() % NGX_HTTP_CHAT_REPLY_RETRY;
+    }
+
+    value.len = ngx_sprintf(value.data, "%ui", retry) - value.data;
 
     return ngx_http_chat_reply_header(r, "Retry-After", &value);
 }

@@ -98,6 +98,10 @@ ngx_table_elt_t *ngx_http_chat_reply_push(ngx_http_request_t *r,
 ngx_int_t ngx_http_chat_reply_outcome(ngx_http_request_t *r,
     ngx_str_t *outcome);
 
+/* 429 (or 503, by code) that says when to come back: in ms */
+ngx_int_t ngx_http_chat_reply_later(ngx_http_request_t *r,
+    ngx_http_chat_problem_e code, const char *detail, ngx_msec_t wait);
+
 /* 503 of a call or a command whose rc is not NGX_OK */
 ngx_int_t ngx_http_chat_reply_failed(ngx_http_request_t *r, ngx_int_t rc);
 
