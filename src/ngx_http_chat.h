@@ -57,6 +57,10 @@ typedef struct {
 } ngx_http_chat_main_conf_t;
 
 
+/* ngx_http_chat_limit.h */
+typedef struct ngx_http_chat_limit_conf_s  ngx_http_chat_limit_conf_t;
+
+
 typedef struct {
     ngx_uint_t                halves;        /* bits; 0 is off */
     ngx_http_chat_site_t     *site;
@@ -65,6 +69,7 @@ typedef struct {
     ngx_msec_t                poll_timeout;
     ngx_msec_t                heartbeat;
     size_t                    max_message;   /* bytes of UTF-8 */
+    ngx_http_chat_limit_conf_t  *limit;
     ngx_str_t                 prefix;        /* "/support/": location name */
 } ngx_http_chat_loc_conf_t;
 

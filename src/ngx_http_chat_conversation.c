@@ -359,7 +359,9 @@ ngx_http_chat_conversation_send(ngx_http_request_t *r,
     }
 
     if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_send_fields, 4, s, &rc)
-        != NGX_OK)
+        != NGX_OK
+        || ngx_http_chat_query_limit(r, ctx, NGX_HTTP_CHAT_LIMIT_SEND, &rc)
+           != NGX_OK)
     {
         return rc;
     }
@@ -588,6 +590,12 @@ ngx_http_chat_conversation_typing(ngx_http_request_t *r,
                                            "visibility", "it is for agents");
     }
 
+    if (ngx_http_chat_query_limit(r, ctx, NGX_HTTP_CHAT_LIMIT_TYPE, &rc)
+        != NGX_OK)
+    {
+        return rc;
+    }
+
     rc = ngx_http_chat_command_typing(&ctx->actor, &ctx->id, t.on, internal,
                                       ngx_http_chat_conversation_marked,
                                       NULL, &cmd);
@@ -649,7 +657,9 @@ ngx_http_chat_conversation_change(ngx_http_request_t *r,
 
     if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_patch_fields, 3, &p,
                                 &rc)
-        != NGX_OK)
+        != NGX_OK
+        || ngx_http_chat_query_limit(r, ctx, NGX_HTTP_CHAT_LIMIT_CHANGE, &rc)
+           != NGX_OK)
     {
         return rc;
     }

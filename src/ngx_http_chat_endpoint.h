@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_chat.h"
+#include "ngx_http_chat_limit.h"
 #include "ngx_http_chat_store.h"
 
 
@@ -64,6 +65,14 @@ ngx_int_t ngx_http_chat_query_call(ngx_http_request_t *r,
 /* the same for a command, which may be NULL: 503 */
 ngx_int_t ngx_http_chat_query_command(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_command_t *cmd);
+
+/*
+ * NGX_OK when "chat_limit" lets the request through; NGX_DECLINED when it is
+ * over a limit: *rc is the return value of a 429 that has been sent.
+ */
+ngx_int_t ngx_http_chat_query_limit(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_limit_action_e action,
+    ngx_int_t *rc);
 
 /* a query argument, unescaped into r->pool; NGX_DECLINED: absent or empty */
 ngx_int_t ngx_http_chat_query_arg(ngx_http_request_t *r, const char *name,

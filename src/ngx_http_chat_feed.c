@@ -7,6 +7,7 @@
 #include "ngx_http_chat_append.h"
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_feed.h"
+#include "ngx_http_chat_limit.h"
 #include "ngx_http_chat_presence.h"
 #include "ngx_http_chat_sweep.h"
 #include "ngx_http_chat_topic.h"
@@ -50,6 +51,7 @@ ngx_int_t
 ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
 {
     ngx_str_t                    who;
+    ngx_uint_t                   at_head;
     ngx_http_chat_feed_topic_t  *t;
 
     t = ngx_http_chat_topic_get(&f->conversation, f->actor.site->id);
@@ -72,6 +74,17 @@ ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
 
     ngx_http_chat_topic_join(t, &f->subscriber);
 
+    at_head = t->confirmed && ngx_http_chat_feed_at_head(f, t);
+
+    if (!at_head) {
+        f->wait = (uint32_t) ngx_http_chat_limit_admit(f->limit);
+
+        if (f->wait != 0) {
+            ngx_http_chat_feed_leave(f);
+            return NGX_BUSY;
+        }
+    }
+
     if (!t->confirmed) {
 
         /* read once the bus says that nothing stored later can be missed */
@@ -80,7 +93,7 @@ ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
         return NGX_AGAIN;
     }
 
-    if (ngx_http_chat_feed_at_head(f, t)) {
+    if (at_head) {
         f->live = 1;
         f->sent = t->head;
 

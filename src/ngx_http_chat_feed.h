@@ -33,8 +33,9 @@ struct ngx_http_chat_feed_s {
     ngx_http_chat_id_t        conversation;
     int64_t                   since;         /* -1: the last events */
     int64_t                   version;       /* of the state; -1: unknown */
-    ngx_uint_t                transport;     /* as in counter.h */
+    ngx_http_chat_limit_conf_t  *limit;      /* of reads; NULL: none */
     unsigned                  tail:1;        /* another epoch: the last 50 */
+    unsigned                  transport:2;   /* as in counter.h */
 
     /*
      * A page has been read: page is valid during the call; NULL when
@@ -70,6 +71,7 @@ struct ngx_http_chat_feed_s {
     unsigned                  waiting:1;     /* for the bus */
     unsigned                  present:1;
     unsigned                  counted:1;     /* as a resume */
+    uint32_t                  wait;          /* of NGX_BUSY: ms */
 };
 
 
@@ -80,7 +82,8 @@ void ngx_http_chat_feed_exit(void);
 /*
  * NGX_OK: there is nothing after "since", and live events follow.
  * NGX_AGAIN: opened() will be called.  NGX_ERROR: PostgreSQL is away or out
- * of memory; nothing has been subscribed.
+ * of memory; nothing has been subscribed.  NGX_BUSY: likewise, since too many
+ * subscribe that have to be read for; in f->wait ms there is room.
  */
 ngx_int_t ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f);
 

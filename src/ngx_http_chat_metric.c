@@ -36,7 +36,7 @@ static const char  *ngx_http_chat_metric_gaps[] = {
     "order", "sweep", NULL
 };
 
-static const char  *ngx_http_chat_metric_limits[] = {
+const char  *ngx_http_chat_metric_limits[] = {
     "messages", "sustained", "typing", "conversations", "handshakes",
     "streams", "tokens", "address_messages", "address_handshakes",
     "address_streams", "agent", "sign_ins", "address_sign_ins", "failures",

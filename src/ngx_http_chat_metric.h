@@ -48,6 +48,9 @@ typedef struct {
 
 extern ngx_http_chat_metric_t  ngx_http_chat_metrics[];
 
+/* names of limits, as in "chat_limit" and as values of a label */
+extern const char  *ngx_http_chat_metric_limits[];
+
 /* upper bounds of the buckets of each histogram, in microseconds */
 extern ngx_uint_t  ngx_http_chat_metric_bounds[];
 

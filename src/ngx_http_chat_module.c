@@ -12,6 +12,7 @@
 #include "ngx_http_chat_drain.h"
 #include "ngx_http_chat_early.h"
 #include "ngx_http_chat_feed.h"
+#include "ngx_http_chat_limit.h"
 #include "ngx_http_chat_redis.h"
 #include "ngx_http_chat_status.h"
 #include "ngx_http_chat_store.h"
@@ -151,6 +152,13 @@ static ngx_command_t  ngx_http_chat_commands[] = {
       offsetof(ngx_http_chat_loc_conf_t, max_message),
       &ngx_http_chat_message_range },
 
+    { ngx_string("chat_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_chat_limit_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_chat_loc_conf_t, limit),
+      NULL },
+
 #if (NGX_HTTP_CHAT_WS_ECHO)
 
     { ngx_string("chat_echo"),
@@ -273,6 +281,7 @@ ngx_http_chat_create_loc_conf(ngx_conf_t *cf)
     conf->poll_timeout = NGX_CONF_UNSET_MSEC;
     conf->heartbeat = NGX_CONF_UNSET_MSEC;
     conf->max_message = NGX_CONF_UNSET_SIZE;
+    conf->limit = NGX_CONF_UNSET_PTR;
 
     return conf;
 }
@@ -327,6 +336,10 @@ ngx_http_chat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->heartbeat, prev->heartbeat, 25000);
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 16384);
 
+    if (ngx_http_chat_limit_merge(cf, prev->limit, &conf->limit) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     return NGX_CONF_OK;
 }
 
@@ -339,6 +352,12 @@ ngx_http_chat_init(ngx_conf_t *cf)
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_chat_module);
 
     if (mcf->used && ngx_http_chat_require(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (mcf->used
+        && ngx_http_chat_limit_zone(cf, &ngx_http_chat_module) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -449,6 +468,8 @@ ngx_http_chat_init_process(ngx_cycle_t *cycle)
 
     json_object_seed(0);
 
+    ngx_http_chat_limit_init(cycle, &ngx_http_chat_module);
+
     if (ngx_http_chat_store_init(cycle, mcf) != NGX_OK
         || ngx_http_chat_feed_init(cycle, mcf) != NGX_OK
         || ngx_http_chat_drain_init(cycle, mcf) != NGX_OK
@@ -477,6 +498,7 @@ ngx_http_chat_exit_process(ngx_cycle_t *cycle)
     ngx_http_chat_store_exit();
     ngx_http_chat_auth_exit();
     ngx_http_chat_topic_exit();
+    ngx_http_chat_limit_exit();
 
     ngx_http_chat_running = 0;
 }

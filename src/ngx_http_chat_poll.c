@@ -31,6 +31,7 @@ typedef struct {
     ngx_http_chat_feed_t         feed;
     ngx_http_chat_subscriber_t   site;       /* listens to the inbox */
     ngx_http_chat_call_t        *call;       /* reads the inbox */
+    ngx_http_chat_limit_stream_t  stream;
 
     ngx_http_chat_stream_args_t  args;
     ngx_str_t                    inbox;      /* what it answered */
@@ -112,6 +113,8 @@ ngx_http_chat_poll(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     wait = ctx->conf->poll_timeout / 1000;
 
     p->feed.version = -1;
+    p->feed.transport = NGX_HTTP_CHAT_T_POLL;
+    p->feed.limit = ctx->conf->limit;
 
     if (ngx_http_chat_stream_args(r, ctx, &p->args, &p->feed, &rc) != NGX_OK
         || ngx_http_chat_query_number(r, "state", NGX_MAX_INT_T_VALUE,
@@ -127,6 +130,14 @@ ngx_http_chat_poll(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     cln = ngx_http_cleanup_add(r, 0);
     if (cln == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_chat_limit_open(&p->stream, ctx->conf->limit, &ctx->actor,
+                                 r->connection->sockaddr)
+        != NGX_OK)
+    {
+        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_RATE_LIMITED,
+                                           NULL, "too many streams are open");
     }
 
     cln->handler = ngx_http_chat_poll_cleanup;
@@ -172,6 +183,12 @@ ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
 
     if (p->args.has_feed) {
         rc = ngx_http_chat_feed_subscribe(&p->feed);
+
+        if (rc == NGX_BUSY) {
+            return ngx_http_chat_reply_later(r, NGX_HTTP_CHAT_UNAVAILABLE,
+                                             "too many subscribe at once",
+                                             p->feed.wait);
+        }
 
         if (rc == NGX_ERROR) {
             return ngx_http_chat_reply_failed(r, NGX_BUSY);
@@ -245,6 +262,8 @@ ngx_http_chat_poll_leave(ngx_http_chat_poll_t *p)
     }
 
     p->n = 0;
+
+    ngx_http_chat_limit_close(&p->stream);
 }
 
 

@@ -55,6 +55,25 @@ ngx_http_chat_query_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
 }
 
 
+ngx_int_t
+ngx_http_chat_query_limit(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_http_chat_limit_action_e action, ngx_int_t *rc)
+{
+    ngx_msec_t  wait;
+
+    wait = ngx_http_chat_limit_take(ctx->conf->limit, action, &ctx->actor,
+                                    r->connection->sockaddr);
+    if (wait == 0) {
+        return NGX_OK;
+    }
+
+    *rc = ngx_http_chat_reply_later(r, NGX_HTTP_CHAT_RATE_LIMITED,
+                                    "too fast", wait);
+
+    return NGX_DECLINED;
+}
+
+
 /* may free r */
 
 static void

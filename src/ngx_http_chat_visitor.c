@@ -63,7 +63,7 @@ static ngx_http_chat_field_t  ngx_http_chat_create_fields[] = {
 ngx_int_t
 ngx_http_chat_visitor_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {
-    ngx_int_t                 rc;
+    ngx_int_t                 rc, limited;
     ngx_http_chat_id_t        fresh;
     ngx_http_chat_args_t      args;
     ngx_http_chat_session_t  *s;
@@ -97,6 +97,14 @@ ngx_http_chat_visitor_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     if (rc == NGX_ERROR || ngx_http_chat_id_make(&fresh) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_DECLINED
+        && ngx_http_chat_query_limit(r, ctx, NGX_HTTP_CHAT_LIMIT_TOKEN,
+                                     &limited)
+           != NGX_OK)
+    {
+        return limited;
     }
 
     ctx->data = s;
@@ -227,7 +235,9 @@ ngx_http_chat_visitor_create(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_create_fields, 2,
                                 message, &rc)
-        != NGX_OK)
+        != NGX_OK
+        || ngx_http_chat_query_limit(r, ctx, NGX_HTTP_CHAT_LIMIT_CREATE, &rc)
+           != NGX_OK)
     {
         return rc;
     }
