@@ -8,7 +8,8 @@
 #include "ngx_http_chat_auth.h"
 #include "ngx_http_chat_base64.h"
 #include "ngx_http_chat_body.h"
-#include "ngx_http_chat_bus.h"
+#include "ngx_http_chat_counter.h"
+#include "ngx_http_chat_limit.h"
 #include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_store.h"
 #include "ngx_http_chat_verify.h"
@@ -27,6 +28,7 @@ typedef struct {
     ngx_str_t                 password;
     ngx_str_t                 mode;
 
+    u_char                    hash[EVP_MAX_MD_SIZE];   /* of the e-mail */
     ngx_uint_t                known;         /* the e-mail is an agent's */
     ngx_http_chat_id_t        agent;
     ngx_str_t                 stored;        /* text form of the hash */
@@ -37,6 +39,24 @@ typedef struct {
 } ngx_http_chat_sign_in_t;
 
 
+#define ngx_http_chat_sign_in_counted(ctx)                                   \
+    (!(ctx)->conf->limit->off                                                \
+     && (ctx)->conf->limit->rates[NGX_HTTP_CHAT_LIMIT_FAILURES].n != 0)
+
+
+static ngx_int_t ngx_http_chat_sign_in_guard(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_sign_in_t *s, ngx_int_t *rc);
+static ngx_http_chat_call_t *ngx_http_chat_sign_in_failures(
+    ngx_http_request_t *r, ngx_http_chat_query_e query,
+    ngx_http_chat_call_pt done);
+static void ngx_http_chat_sign_in_checked(ngx_http_chat_call_t *call);
+static ngx_int_t ngx_http_chat_sign_in_find(ngx_http_request_t *r,
+    ngx_http_chat_sign_in_t *s);
+static ngx_int_t ngx_http_chat_sign_in_failed(ngx_http_request_t *r);
+static void ngx_http_chat_sign_in_failed_done(ngx_http_chat_call_t *call);
+static void ngx_http_chat_sign_in_passed(ngx_http_request_t *r,
+    ngx_http_chat_sign_in_t *s);
+static void ngx_http_chat_sign_in_passed_done(ngx_http_chat_call_t *call);
 static void ngx_http_chat_sign_in_found(ngx_http_chat_call_t *call);
 static ngx_int_t ngx_http_chat_sign_in_row(ngx_http_request_t *r,
     ngx_http_chat_sign_in_t *s, PGresult *res);
@@ -51,9 +71,6 @@ static ngx_int_t ngx_http_chat_sign_in_answer(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_str_t *body);
 static ngx_int_t ngx_http_chat_sign_in_refuse(ngx_http_request_t *r);
 static ngx_int_t ngx_http_chat_sign_in_busy(ngx_http_request_t *r);
-
-static void ngx_http_chat_auth_session_done(ngx_http_chat_call_t *call);
-static void ngx_http_chat_auth_sign_out_done(ngx_http_chat_call_t *call);
 
 
 static const char  *ngx_http_chat_sign_in_modes[] = {
@@ -80,8 +97,6 @@ ngx_http_chat_auth_sign_in(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {
     ngx_int_t                 rc;
     ngx_http_cleanup_t       *cln;
-    ngx_http_chat_args_t      args;
-    ngx_http_chat_call_t     *call;
     ngx_http_chat_sign_in_t  *s;
 
     s = ngx_pcalloc(r->pool, sizeof(ngx_http_chat_sign_in_t));
@@ -112,11 +127,155 @@ ngx_http_chat_auth_sign_in(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (ngx_http_chat_sign_in_guard(r, ctx, s, &rc) != NGX_OK) {
+        return rc;
+    }
+
     cln->handler = ngx_http_chat_sign_in_cleanup;
     cln->data = s;
 
     s->request = r;
     ctx->data = s;
+
+    if (!ngx_http_chat_sign_in_counted(ctx)) {
+        return ngx_http_chat_sign_in_find(r, s);
+    }
+
+    if (ngx_http_chat_sign_in_failures(r, NGX_HTTP_CHAT_Q_SIGN_IN_CHECK,
+                                       ngx_http_chat_sign_in_checked)
+        == NULL)
+    {
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
+    }
+
+    return NGX_DONE;
+}
+
+
+/* in shared memory: attempts at once, before PostgreSQL knows of them */
+
+static ngx_int_t
+ngx_http_chat_sign_in_guard(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_http_chat_sign_in_t *s, ngx_int_t *rc)
+{
+    u_char      *email;
+    ngx_msec_t   wait;
+
+    *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    email = ngx_pnalloc(r->pool, s->email.len + 1);
+    if (email == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_strlow(email, s->email.data, s->email.len);
+
+    if (EVP_Digest(email, s->email.len, s->hash, NULL, EVP_sha256(), NULL)
+        != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    wait = ngx_http_chat_limit_sign_in(ctx->conf->limit, s->hash,
+                                       r->connection->sockaddr);
+    if (wait == 0) {
+        return NGX_OK;
+    }
+
+    *rc = ngx_http_chat_reply_later(r, NGX_HTTP_CHAT_RATE_LIMITED,
+                                    "too many attempts to sign in", wait);
+
+    return NGX_DECLINED;
+}
+
+
+/* starts a statement about failures, which r waits for */
+
+static ngx_http_chat_call_t *
+ngx_http_chat_sign_in_failures(ngx_http_request_t *r,
+    ngx_http_chat_query_e query, ngx_http_chat_call_pt done)
+{
+    u_char                    address[NGX_HTTP_CHAT_BUCKET_KEY];
+    ngx_http_chat_ctx_t      *ctx;
+    ngx_http_chat_args_t      args;
+    ngx_http_chat_call_t     *call;
+    ngx_http_chat_sign_in_t  *s;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+    s = ctx->data;
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
+    ngx_http_chat_arg_text(&args, &s->email);
+
+    if (ngx_http_chat_limit_address(r->connection->sockaddr, address)
+        == NGX_OK)
+    {
+        ngx_http_chat_arg_bytes(&args, address, NGX_HTTP_CHAT_BUCKET_KEY);
+
+    } else {
+        ngx_http_chat_arg_null(&args);
+    }
+
+    ngx_http_chat_arg_int4(&args, (int32_t) ctx->conf->limit->rates[
+                                            NGX_HTTP_CHAT_LIMIT_FAILURES].n);
+
+    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_SLOW, query, &args, done,
+                                    NULL);
+
+    if (call != NULL && query != NGX_HTTP_CHAT_Q_SIGN_IN_PASSED) {
+        (void) ngx_http_chat_wait(r, ctx, call);
+    }
+
+    return call;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_sign_in_checked(ngx_http_chat_call_t *call)
+{
+    ngx_http_request_t *r = call->data;
+
+    int64_t               wait;
+    ngx_int_t             rc;
+    ngx_http_chat_ctx_t  *ctx;
+
+    if (r == NULL) {
+        return;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+
+    wait = call->rc == NGX_OK ? ngx_http_chat_col_int8(call->res, 0, 0) : 0;
+
+    if (call->rc != NGX_OK) {
+        rc = ngx_http_chat_reply_failed(r, call->rc);
+
+    } else if (wait > 0) {
+        ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_LIMITED,
+                                       NGX_HTTP_CHAT_LIMIT_FAILURES, 1);
+        rc = ngx_http_chat_reply_later(r, NGX_HTTP_CHAT_RATE_LIMITED,
+                                       "too many failed attempts to sign in",
+                                       (ngx_msec_t) wait);
+
+    } else {
+        rc = ngx_http_chat_sign_in_find(r, ctx->data);
+    }
+
+    ngx_http_chat_finalize(r, rc);
+}
+
+
+static ngx_int_t
+ngx_http_chat_sign_in_find(ngx_http_request_t *r, ngx_http_chat_sign_in_t *s)
+{
+    ngx_http_chat_ctx_t   *ctx;
+    ngx_http_chat_args_t   args;
+    ngx_http_chat_call_t  *call;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
 
     ngx_http_chat_args_init(&args);
     ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
@@ -264,7 +423,7 @@ ngx_http_chat_sign_in_verified(void *data, ngx_int_t rc)
         rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
 
     } else if (rc != NGX_OK || !s->known) {
-        rc = ngx_http_chat_sign_in_refuse(r);
+        rc = ngx_http_chat_sign_in_failed(r);
 
     } else {
         rc = ngx_http_chat_sign_in_session(r, s);
@@ -378,6 +537,8 @@ ngx_http_chat_sign_in_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     ctx->actor.site = ctx->conf->site;
     ctx->actor.id = s->agent;
 
+    ngx_http_chat_sign_in_passed(r, s);
+
     token.data = s->token;
     token.len = NGX_HTTP_CHAT_AGENT_TOKEN_LEN;
 
@@ -415,6 +576,65 @@ ngx_http_chat_sign_in_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
 }
 
 
+/* the failure is known to everybody before the client is */
+
+static ngx_int_t
+ngx_http_chat_sign_in_failed(ngx_http_request_t *r)
+{
+    ngx_http_chat_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+
+    if (!ngx_http_chat_sign_in_counted(ctx)
+        || ngx_http_chat_sign_in_failures(r, NGX_HTTP_CHAT_Q_SIGN_IN_FAILED,
+                                          ngx_http_chat_sign_in_failed_done)
+           == NULL)
+    {
+        return ngx_http_chat_sign_in_refuse(r);
+    }
+
+    return NGX_DONE;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_sign_in_failed_done(ngx_http_chat_call_t *call)
+{
+    ngx_http_request_t *r = call->data;
+
+    if (r != NULL) {
+        ngx_http_chat_finalize(r, ngx_http_chat_sign_in_refuse(r));
+    }
+}
+
+
+static void
+ngx_http_chat_sign_in_passed(ngx_http_request_t *r, ngx_http_chat_sign_in_t *s)
+{
+    ngx_http_chat_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+
+    ngx_http_chat_limit_signed_in(ctx->conf->limit, s->hash,
+                                  r->connection->sockaddr);
+
+    if (ngx_http_chat_sign_in_counted(ctx)) {
+        (void) ngx_http_chat_sign_in_failures(r,
+                                           NGX_HTTP_CHAT_Q_SIGN_IN_PASSED,
+                                           ngx_http_chat_sign_in_passed_done);
+    }
+}
+
+
+static void
+ngx_http_chat_sign_in_passed_done(ngx_http_chat_call_t *call)
+{
+    /* nobody waits */
+}
+
+
 /* one text for all reasons */
 
 static ngx_int_t
@@ -431,149 +651,4 @@ ngx_http_chat_sign_in_busy(ngx_http_request_t *r)
 {
     return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_RATE_LIMITED, NULL,
                                        "too many are signing in");
-}
-
-
-/* who is signed in, as the store says: the cache is not asked */
-
-ngx_int_t
-ngx_http_chat_auth_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
-{
-    u_char                 hash[NGX_HTTP_CHAT_AGENT_HASH];
-    ngx_http_chat_args_t   args;
-    ngx_http_chat_call_t  *call;
-
-    if (ngx_http_chat_auth_hash(r, ctx, hash) != NGX_OK) {
-        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAUTHENTICATED,
-                                           NULL, NULL);
-    }
-
-    ngx_http_chat_args_init(&args);
-    ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
-    ngx_http_chat_arg_bytes(&args, hash, NGX_HTTP_CHAT_AGENT_HASH);
-
-    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
-                                    NGX_HTTP_CHAT_Q_AGENT_SESSION_GET, &args,
-                                    ngx_http_chat_auth_session_done, NULL);
-    if (call == NULL) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    if (ngx_http_chat_wait(r, ctx, call) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return NGX_DONE;
-}
-
-
-/* may free r */
-
-static void
-ngx_http_chat_auth_session_done(ngx_http_chat_call_t *call)
-{
-    ngx_http_request_t *r = call->data;
-
-    ngx_int_t             rc;
-    ngx_str_t             body;
-    ngx_http_chat_ctx_t  *ctx;
-
-    if (r == NULL) {
-        return;
-    }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
-
-    if (call->rc != NGX_OK) {
-        rc = ngx_http_chat_reply_failed(r, call->rc);
-
-    } else if (PQntuples(call->res) != 1) {
-        ngx_http_chat_auth_forget(&ctx->actor.session);
-        rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAUTHENTICATED,
-                                         NULL, "the session has ended");
-
-    } else {
-        ngx_http_chat_col_text(call->res, 0, 6, &body);
-        rc = ngx_http_chat_reply_json(r, NGX_HTTP_OK, &body);
-    }
-
-    ngx_http_chat_finalize(r, rc);
-}
-
-
-ngx_int_t
-ngx_http_chat_auth_sign_out(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
-{
-    ngx_http_chat_args_t   args;
-    ngx_http_chat_call_t  *call;
-
-    /* here for the case that the client does not wait, and when it is done */
-
-    ngx_http_chat_auth_forget(&ctx->actor.session);
-
-    ngx_http_chat_args_init(&args);
-    ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
-    ngx_http_chat_arg_id(&args, &ctx->actor.session);
-
-    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
-                                    NGX_HTTP_CHAT_Q_AGENT_SESSION_END, &args,
-                                    ngx_http_chat_auth_sign_out_done, NULL);
-    if (call == NULL) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    if (ngx_http_chat_wait(r, ctx, call) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return NGX_DONE;
-}
-
-
-/* may free r */
-
-static void
-ngx_http_chat_auth_sign_out_done(ngx_http_chat_call_t *call)
-{
-    ngx_http_request_t *r = call->data;
-
-    ngx_int_t                     rc;
-    ngx_str_t                     none;
-    ngx_http_chat_ctx_t          *ctx;
-    ngx_http_chat_bus_message_t   m;
-
-    if (r == NULL) {
-        return;
-    }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
-
-    ngx_http_chat_auth_forget(&ctx->actor.session);
-
-    if (call->rc != NGX_OK) {
-        rc = ngx_http_chat_reply_failed(r, call->rc);
-
-    } else {
-        m.type = NGX_HTTP_CHAT_BUS_SESSION;
-        m.site = ctx->actor.site->id;
-        m.id = ctx->actor.session;
-        m.n = 0;
-        ngx_str_null(&m.data);
-
-        ngx_http_chat_bus_publish(NULL, &m);
-
-        ngx_str_null(&none);
-
-        if (!ctx->bearer
-            && ngx_http_chat_auth_cookie(r, ctx, NGX_HTTP_CHAT_AGENT, &none)
-               != NGX_OK)
-        {
-            rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-
-        } else {
-            rc = ngx_http_chat_reply_empty(r, NGX_HTTP_NO_CONTENT);
-        }
-    }
-
-    ngx_http_chat_finalize(r, rc);
 }

@@ -57,7 +57,10 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "ticket_take",           NULL, 2, NULL },
     { "sweep",                 NULL, 1, NULL },
     { "notify",                NULL, 1, NULL },
-    { "ping",                  NULL, 0, NULL }
+    { "ping",                  NULL, 0, NULL },
+    { "sign_in_check",         NULL, 4, NULL },
+    { "sign_in_failed",        NULL, 4, NULL },
+    { "sign_in_passed",        NULL, 4, NULL }
 };
 
 
