@@ -14,7 +14,7 @@ package ChatTest::Block;
 # A request with a body is sent as application/json unless more_headers names
 # a Content-Type.  A block without config has one location, /support/, with
 # chat on; http_config gets the database, the key and the site unless it has
-# them.  Requests wait until the worker is ready.
+# them, and chat_limit off.  Requests wait until the worker is ready.
 
 use strict;
 use warnings;
@@ -58,6 +58,7 @@ sub prepare_config {
         chat_postgres => '"$TEST_NGINX_POSTGRES"',
         chat_key => '$TEST_NGINX_KEYS',
         chat_site => '$TEST_NGINX_SITE',
+        chat_limit => 'off',
     );
 
     for (sort keys %default) {

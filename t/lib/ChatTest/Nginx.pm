@@ -16,7 +16,7 @@ my $count = 0;
 
 # Options: workers, postgres (conninfo), name, main, http, server (text for
 # these blocks), location (text in /support/), ready (0: do not wait for
-# PostgreSQL), log (level), chat ("on" or a half); or text, a sub that is given
+# PostgreSQL), log (level), limit (words of chat_limit), chat ("on" or a half); or text, a sub that is given
 # the object and returns the whole configuration.
 
 sub new {
@@ -31,8 +31,8 @@ sub new {
 
     return bless {
         root => $root, port => free_port(), pid => $$, workers => 2,
-        ready => 1, log => 'info', chat => 'on', main => '', http => '',
-        server => '', location => '', %opt,
+        ready => 1, log => 'info', chat => 'on', limit => 'off', main => '',
+        http => '', server => '', location => '', %opt,
     }, $class;
 }
 
@@ -114,6 +114,7 @@ $temp
     chat_postgres "$postgres";
     chat_key $ENV{TEST_NGINX_KEYS};
     chat_site $ENV{TEST_NGINX_SITE};
+    chat_limit $self->{limit};
     add_header X-Worker \$pid always;
 $self->{http}
 
