@@ -173,7 +173,7 @@ $(UNITS): $(OUT)/unit/%: t/unit/%.c $$(call sources,$$*) $(DEPS) \
 	@$(CC) -o $@ -g -O1 -fsanitize=address,undefined $(WARN) -Werror \
 		$(addprefix -I,src $(OBJS) \
 		$(addprefix $(DIR)/tree/src/,core event event/modules \
-		event/quic os/unix http http/modules http/v2)) \
+		event/quic os/unix http http/modules http/v2 http/v3)) \
 		$(shell pkg-config --cflags-only-I libpq jansson 2>/dev/null) \
 		$< $(call sources,$*) $(call libraries,$*) -lcrypto
 
