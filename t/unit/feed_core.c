@@ -7,6 +7,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
+#include "ngx_http_chat_limit.h"
 
 
 /*
@@ -336,4 +337,13 @@ ngx_strlcasestrn(u_char *s1, u_char *last, u_char *s2, size_t n)
     }
 
     return NULL;
+}
+
+
+/* everybody is admitted */
+
+ngx_msec_t
+ngx_http_chat_limit_admit(ngx_http_chat_limit_conf_t *conf)
+{
+    return 0;
 }

@@ -9,7 +9,6 @@
 #include "ngx_http_chat_bus.h"
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_feed.h"
-#include "ngx_http_chat_limit.h"
 #include "ngx_http_chat_store.h"
 
 
@@ -773,13 +772,6 @@ void ngx_http_chat_counter_add_cell(ngx_http_chat_counter_e counter,
     ngx_uint_t cell, ngx_int_t n) { }
 void ngx_http_chat_counter_observe(ngx_http_chat_counter_e counter,
     uint64_t n) { }
-
-
-ngx_msec_t
-ngx_http_chat_limit_admit(ngx_http_chat_limit_conf_t *conf)
-{
-    return 0;
-}
 
 
 /* libpq */
