@@ -12,7 +12,7 @@ use ChatTest::Redis;
 my $nchan = '/usr/lib/nginx/modules/ngx_nchan_module.so';
 
 # it fits the nginx that it is packaged with, and no other
-plan skip_all => 'not the nginx of the system'
+plan skip_all => 'the packaged nchan loads into the packaged nginx only'
     if ($ENV{TEST_NGINX_BINARY} // 'nginx') =~ m{/objs/nginx$};
 
 my $redis = ChatTest::Redis->new('redis');
