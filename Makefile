@@ -90,7 +90,7 @@ UNITS :=	$(patsubst t/unit/%.c,$(OUT)/unit/%,$(wildcard t/unit/*_test.c))
 ECHO :=		$(OUT)/echo/$(NAME).so
 FUZZERS :=	$(patsubst t/unit/fuzz/%.c,$(OUT)/fuzz/%,\
 		$(wildcard t/unit/fuzz/*_fuzz.c))
-FUZZ_TIME =	600
+FUZZ_SECONDS =	30
 NPM :=		$(patsubst %,t/browser/node_modules/.package-lock.json,\
 		$(wildcard t/browser/package-lock.json))
 T =
@@ -162,6 +162,10 @@ $(ECHO):	FORCE
 
 # a unit test names the sources and the libraries it is linked with
 
+INCLUDES =	$(OBJS) $(addprefix $(DIR)/tree/src/,core event \
+		event/modules event/quic os/unix http http/modules http/v2 \
+		http/v3)
+
 sources =	$(shell sed -n 's/^ \* Sources: //p' t/unit/$(1).c)
 libraries =	$(shell sed -n 's/^ \* Libraries: //p' t/unit/$(1).c)
 
@@ -171,28 +175,28 @@ $(UNITS): $(OUT)/unit/%: t/unit/%.c $$(call sources,$$*) $(DEPS) \
 		t/unit/unit.h | $(DIR)/configured
 	@mkdir -p $(@D)
 	@$(CC) -o $@ -g -O1 -fsanitize=address,undefined $(WARN) -Werror \
-		$(addprefix -I,src $(OBJS) \
-		$(addprefix $(DIR)/tree/src/,core event event/modules \
-		event/quic os/unix http http/modules http/v2 http/v3)) \
+		$(addprefix -I,src $(INCLUDES)) \
 		$(shell pkg-config --cflags-only-I libpq jansson 2>/dev/null) \
 		$< $(call sources,$*) $(call libraries,$*) -lcrypto
 
 $(FUZZERS): $(OUT)/fuzz/%: t/unit/fuzz/%.c \
 		$$(call sources,fuzz/$$*) $(DEPS) | $(DIR)/configured
 	@mkdir -p $(@D)
-	clang -o $@ -g -O1 -fsanitize=fuzzer,address,undefined $(WARN) \
-		-Werror $(addprefix -I,src $(OBJS) \
-		$(addprefix $(DIR)/tree/src/,core event event/modules os/unix)) \
+	@t/lib/packages clang
+	@clang -o $@ -g -O1 -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize=nonnull-attribute -fno-sanitize-recover=all \
+		$(WARN) -Werror $(addprefix -I,src t/unit $(INCLUDES)) \
+		$(shell pkg-config --cflags-only-I libpq jansson 2>/dev/null) \
 		$< $(call sources,fuzz/$*) $(call libraries,fuzz/$*) -lcrypto
 
 # each goes on from what it found last time, and from t/unit/fuzz/<name>
 
-fuzz:		$(FUZZERS)	## the fuzz targets, FUZZ_TIME=600 seconds each
+fuzz:		$(FUZZERS)	## the fuzz targets, FUZZ_SECONDS=30 each
 	@for f in $(FUZZERS); do \
 		name=$${f##*/}; corpus=$(OUT)/fuzz/corpus/$${name%_fuzz}; \
 		seeds=t/unit/fuzz/$${name%_fuzz}; \
 		mkdir -p $$corpus; [ -d $$seeds ] || seeds=; \
-		$$f -max_total_time=$(FUZZ_TIME) -max_len=70000 \
+		$$f -max_total_time=$(FUZZ_SECONDS) -max_len=70000 \
 			-artifact_prefix=$$f- $$corpus $$seeds || exit 1; \
 	done
 

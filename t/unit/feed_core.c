@@ -46,7 +46,9 @@ ngx_calloc(size_t size, ngx_log_t *log)
 }
 
 
-void *
+/* never freed: who needs it to be has another one */
+
+__attribute__((weak)) void *
 ngx_pnalloc(ngx_pool_t *pool, size_t size)
 {
     return malloc(size);
@@ -264,6 +266,12 @@ core_vsprintf(u_char *p, u_char *last, const char *fmt, va_list args)
             fmt++;
             break;
 
+        case 'D':
+            n = snprintf(text, sizeof(text), "%ld",
+                         (long) va_arg(args, int32_t));
+            fmt++;
+            break;
+
         default:
 
             /* the longest integers only: %ui, %uL, %uz */
@@ -300,8 +308,14 @@ ngx_atoof(u_char *line, size_t n)
 {
     off_t  value;
 
+    if (n == 0) {
+        return NGX_ERROR;
+    }
+
     for (value = 0; n--; line++) {
-        if (*line < '0' || *line > '9') {
+        if (*line < '0' || *line > '9'
+            || value > (NGX_MAX_OFF_T_VALUE - 9) / 10)
+        {
             return NGX_ERROR;
         }
 
