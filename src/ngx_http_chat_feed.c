@@ -54,7 +54,7 @@ ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
     ngx_uint_t                   at_head;
     ngx_http_chat_feed_topic_t  *t;
 
-    t = ngx_http_chat_topic_get(&f->conversation, f->actor.site->id);
+    t = ngx_http_chat_topic_get(&f->conversation, f->actor->site->id);
     if (t == NULL) {
         return NGX_ERROR;
     }
@@ -124,7 +124,7 @@ ngx_http_chat_feed_at_head(ngx_http_chat_feed_t *f,
 {
     if (f->since < 0 || f->tail
         || t->head < 0 || t->hint > t->head
-        || t->site != f->actor.site->id
+        || t->site != f->actor->site->id
         || (ngx_msec_int_t) (t->trusted - ngx_current_msec) <= 0
         || f->since > t->head
         || (f->version >= 0 && f->version != t->version))
@@ -132,13 +132,13 @@ ngx_http_chat_feed_at_head(ngx_http_chat_feed_t *f,
         return 0;
     }
 
-    if (f->actor.kind == NGX_HTTP_CHAT_AGENT) {
+    if (f->actor->kind == NGX_HTTP_CHAT_AGENT) {
         return f->since == t->head;
     }
 
     return f->since >= t->pub_head
-           && t->issued == f->actor.issued
-           && ngx_http_chat_id_eq(&t->owner, &f->actor.id);
+           && t->issued == f->actor->issued
+           && ngx_http_chat_id_eq(&t->owner, &f->actor->id);
 }
 
 
@@ -158,7 +158,7 @@ ngx_http_chat_feed_leave(ngx_http_chat_feed_t *f)
         f->present = 0;
         ngx_http_chat_presence_leave(
                                ngx_http_chat_topic_of(f->subscriber.topic),
-                               &f->actor);
+                               f->actor);
     }
 
     ngx_http_chat_topic_leave(&f->subscriber);
@@ -170,7 +170,7 @@ ngx_http_chat_feed_join(ngx_http_chat_feed_t *f,
     ngx_http_chat_feed_topic_t *t, ngx_str_t *who)
 {
     if (!f->present) {
-        f->present = (ngx_http_chat_presence_join(t, &f->actor, who)
+        f->present = (ngx_http_chat_presence_join(t, f->actor, who)
                       == NGX_OK);
     }
 }
@@ -198,7 +198,7 @@ ngx_http_chat_feed_read(ngx_http_chat_feed_t *f)
     last = tail || f->sent < 0;
 
     ngx_http_chat_args_init(&args);
-    ngx_http_chat_arg_actor(&args, &f->actor);
+    ngx_http_chat_arg_actor(&args, f->actor);
     ngx_http_chat_arg_id(&args, &f->conversation);
 
     if (last) {
@@ -261,19 +261,19 @@ ngx_http_chat_feed_read_done(ngx_http_chat_call_t *call)
 
     if (call->rc != NGX_OK
         || ngx_http_chat_page_read(&page, call->res, &f->conversation,
-                                   f->actor.site->id)
+                                   f->actor->site->id)
            != NGX_OK)
     {
         ngx_http_chat_feed_count(f, NGX_HTTP_CHAT_RESUME_FAILED);
         ngx_http_chat_feed_leave(f);
-        f->opened(f, NULL);
+        f->calls->opened(f, NULL);
         return;
     }
 
     if (!ngx_http_chat_page_is(&page, "ok")) {
         ngx_http_chat_feed_count(f, NGX_HTTP_CHAT_RESUME_FAILED);
         ngx_http_chat_feed_leave(f);
-        f->opened(f, &page);
+        f->calls->opened(f, &page);
         ngx_http_chat_page_free(&page);
         return;
     }
@@ -286,7 +286,7 @@ ngx_http_chat_feed_read_done(ngx_http_chat_call_t *call)
 
         if (ngx_http_chat_feed_read(f) != NGX_OK) {
             ngx_http_chat_feed_leave(f);
-            f->opened(f, NULL);
+            f->calls->opened(f, NULL);
         }
 
         return;
@@ -318,14 +318,14 @@ ngx_http_chat_feed_read_done(ngx_http_chat_call_t *call)
 
     ngx_str_null(&state);
 
-    if (ngx_http_chat_presence_state(t, &f->actor, &page.state, &state)
+    if (ngx_http_chat_presence_state(t, f->actor, &page.state, &state)
         == NGX_OK)
     {
         page.state = state;
         t->version = ngx_http_chat_page_version(&state);
     }
 
-    f->opened(f, &page);
+    f->calls->opened(f, &page);
 
     ngx_http_chat_page_free(&page);
 
@@ -369,9 +369,9 @@ static void
 ngx_http_chat_feed_trust(ngx_http_chat_feed_t *f,
     ngx_http_chat_feed_topic_t *t, ngx_http_chat_page_t *page)
 {
-    if (f->actor.kind == NGX_HTTP_CHAT_VISITOR) {
-        t->owner = f->actor.id;
-        t->issued = f->actor.issued;
+    if (f->actor->kind == NGX_HTTP_CHAT_VISITOR) {
+        t->owner = f->actor->id;
+        t->issued = f->actor->issued;
     }
 
     t->trusted = ngx_current_msec + NGX_HTTP_CHAT_TOPIC_TRUST;
@@ -405,7 +405,7 @@ ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s, void *data)
 
     f->sent = event->seq;
 
-    if ((event->audience & f->actor.kind) == 0) {
+    if ((event->audience & f->actor->kind) == 0) {
         return;
     }
 
@@ -414,7 +414,7 @@ ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s, void *data)
     ngx_http_chat_counter_observe(NGX_HTTP_CHAT_S_DELIVER_TIME,
                                   ngx_http_chat_feed_age(event));
 
-    f->event(f, event);
+    f->calls->event(f, event);
 }
 
 
@@ -458,7 +458,7 @@ ngx_http_chat_feed_confirmed(ngx_http_chat_feed_t *f)
 
     if (ngx_http_chat_feed_read(f) != NGX_OK) {
         ngx_http_chat_feed_leave(f);
-        f->opened(f, NULL);
+        f->calls->opened(f, NULL);
     }
 }
 
@@ -470,8 +470,8 @@ ngx_http_chat_feed_deliver_signal(ngx_http_chat_feed_t *f,
     ngx_http_chat_event_t *event)
 {
     if (f->waiting
-        || (event->audience & f->actor.kind) == 0
-        || ngx_http_chat_id_eq(&event->sender, &f->actor.id))
+        || (event->audience & f->actor->kind) == 0
+        || ngx_http_chat_id_eq(&event->sender, &f->actor->id))
     {
         return;
     }
@@ -479,7 +479,7 @@ ngx_http_chat_feed_deliver_signal(ngx_http_chat_feed_t *f,
     ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_EVENTS_OUT,
                        ngx_http_chat_counter_event(f->transport, 1), 1);
 
-    f->signal(f, event);
+    f->calls->signal(f, event);
 }
 
 
@@ -490,7 +490,7 @@ ngx_http_chat_feed_close(ngx_http_chat_subscriber_t *s, ngx_uint_t code)
 
     f = ngx_http_chat_feed_of(s);
 
-    f->close(f, code);
+    f->calls->close(f, code);
 }
 
 

@@ -22,20 +22,9 @@
 typedef struct ngx_http_chat_feed_s  ngx_http_chat_feed_t;
 
 
-/*
- * Embedded in a transport's object, which owns it, fills in the first part
- * and calls ngx_http_chat_feed_leave() before it goes away.  Each callback
- * may do so.
- */
+/* what a transport does with it; one table for all of its feeds */
 
-struct ngx_http_chat_feed_s {
-    ngx_http_chat_actor_t     actor;
-    ngx_http_chat_id_t        conversation;
-    int64_t                   since;         /* -1: the last events */
-    int64_t                   version;       /* of the state; -1: unknown */
-    ngx_http_chat_limit_conf_t  *limit;      /* of reads; NULL: none */
-    unsigned                  tail:1;        /* another epoch: the last 50 */
-    unsigned                  transport:2;   /* as in counter.h */
+typedef struct {
 
     /*
      * A page has been read: page is valid during the call; NULL when
@@ -60,6 +49,24 @@ struct ngx_http_chat_feed_s {
     /* a close code of hub.h; the subscription has not been left yet */
     void                    (*close)(ngx_http_chat_feed_t *f,
                                 ngx_uint_t code);
+} ngx_http_chat_feed_calls_t;
+
+
+/*
+ * Embedded in a transport's object, which owns it, fills in the first part
+ * and calls ngx_http_chat_feed_leave() before it goes away.  Each callback
+ * may do so.
+ */
+
+struct ngx_http_chat_feed_s {
+    const ngx_http_chat_feed_calls_t  *calls;
+    ngx_http_chat_actor_t    *actor;         /* the owner's; may be renewed */
+    ngx_http_chat_id_t        conversation;
+    int64_t                   since;         /* -1: the last events */
+    int64_t                   version;       /* of the state; -1: unknown */
+    ngx_http_chat_limit_conf_t  *limit;      /* of reads; NULL: none */
+    unsigned                  tail:1;        /* another epoch: the last 50 */
+    unsigned                  transport:2;   /* as in counter.h */
 
     /* the feed's own */
     ngx_http_chat_subscriber_t  subscriber;

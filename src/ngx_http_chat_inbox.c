@@ -62,7 +62,7 @@ ngx_http_chat_inbox_open(ngx_http_chat_inbox_t *i)
     i->moved = 0;
     i->paused = 0;
 
-    if (ngx_http_chat_feed_inbox(&i->subscriber, i->actor.site) != NGX_OK) {
+    if (ngx_http_chat_feed_inbox(&i->subscriber, i->actor->site) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -175,7 +175,7 @@ ngx_http_chat_inbox_read(ngx_http_chat_inbox_t *i)
     ngx_http_chat_args_t  args;
 
     ngx_http_chat_args_init(&args);
-    ngx_http_chat_arg_actor(&args, &i->actor);
+    ngx_http_chat_arg_actor(&args, i->actor);
 
     for (n = 0; n < 4; n++) {
         ngx_http_chat_arg_text(&args, i->filter[n].len ? &i->filter[n]

@@ -35,7 +35,7 @@ typedef struct ngx_http_chat_inbox_s  ngx_http_chat_inbox_t;
  */
 
 struct ngx_http_chat_inbox_s {
-    ngx_http_chat_actor_t       actor;
+    ngx_http_chat_actor_t      *actor;       /* the owner's */
     ngx_str_t                   filter[4];   /* status, assignee, team, label;
                                               * owner's memory, or empty */
     ngx_str_t                   cursor;      /* likewise; empty: the list */

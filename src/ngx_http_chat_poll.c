@@ -91,6 +91,14 @@ static void ngx_http_chat_poll_end(ngx_http_chat_poll_t *p, ngx_int_t rc);
 static ngx_http_chat_poll_t *ngx_http_chat_poll_of(ngx_event_t *ev);
 
 
+static const ngx_http_chat_feed_calls_t  ngx_http_chat_poll_calls = {
+    ngx_http_chat_poll_opened,
+    ngx_http_chat_poll_event,
+    ngx_http_chat_poll_signal,
+    ngx_http_chat_poll_close
+};
+
+
 ngx_int_t
 ngx_http_chat_poll(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {
@@ -171,10 +179,7 @@ ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
     p->answer.log = c->log;
     p->answer.handler = ngx_http_chat_poll_answer_handler;
 
-    p->feed.opened = ngx_http_chat_poll_opened;
-    p->feed.event = ngx_http_chat_poll_event;
-    p->feed.close = ngx_http_chat_poll_close;
-    p->feed.signal = ngx_http_chat_poll_signal;
+    p->feed.calls = &ngx_http_chat_poll_calls;
 
     p->site.deliver = ngx_http_chat_poll_site_deliver;
     p->site.close = ngx_http_chat_poll_site_close;

@@ -40,6 +40,14 @@ static void ngx_http_chat_sse_outcome(ngx_http_chat_sse_t *s,
     ngx_str_t *outcome);
 
 
+static const ngx_http_chat_feed_calls_t  ngx_http_chat_sse_calls = {
+    ngx_http_chat_sse_opened,
+    ngx_http_chat_sse_event,
+    ngx_http_chat_sse_signal,
+    ngx_http_chat_sse_feed_close
+};
+
+
 #define ngx_http_chat_sse_of_feed(f)                                         \
     ((ngx_http_chat_sse_t *)                                                 \
         ((u_char *) (f) - offsetof(ngx_http_chat_sse_t, feed)))
@@ -59,12 +67,9 @@ ngx_http_chat_sse_in_init(ngx_http_chat_sse_t *s)
     s->feed.version = NGX_MAX_INT_T_VALUE;
 
     s->feed.transport = NGX_HTTP_CHAT_T_SSE;
-    s->feed.opened = ngx_http_chat_sse_opened;
-    s->feed.event = ngx_http_chat_sse_event;
-    s->feed.signal = ngx_http_chat_sse_signal;
-    s->feed.close = ngx_http_chat_sse_feed_close;
+    s->feed.calls = &ngx_http_chat_sse_calls;
 
-    s->inbox.actor = s->ctx->actor;
+    s->inbox.actor = &s->ctx->actor;
     s->inbox.cursor = s->args.cursor;
     s->inbox.page = ngx_http_chat_sse_inbox;
     s->inbox.failed = ngx_http_chat_sse_inbox_failed;

@@ -68,7 +68,7 @@ ngx_http_chat_stream_args(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
 
     ngx_memzero(args, sizeof(ngx_http_chat_stream_args_t));
 
-    f->actor = ctx->actor;
+    f->actor = &ctx->actor;
 
     if (ngx_http_chat_query_cursor(r, "since", &f->since, &tail, rc)
         == NGX_ERROR)

@@ -151,8 +151,6 @@ static void
 ngx_http_chat_ws_hello_known(ngx_http_chat_ws_t *ws,
     ngx_http_chat_actor_t *actor, int64_t expires, const u_char *ref)
 {
-    ngx_http_chat_ws_sub_t  *sub;
-
     if (ws->actor.kind != 0
         && (ws->actor.kind != actor->kind
             || !ngx_http_chat_id_eq(&ws->actor.id, &actor->id)))
@@ -161,12 +159,10 @@ ngx_http_chat_ws_hello_known(ngx_http_chat_ws_t *ws,
         return;
     }
 
+    /* its subscriptions refer to it */
+
     ws->actor = *actor;
     ws->expires = expires;
-
-    for (sub = ws->subs; sub != NULL; sub = sub->next) {
-        sub->feed.actor = *actor;
-    }
 
     ngx_http_chat_ws_enter(ws, ref);
 }

@@ -45,6 +45,14 @@ static void ngx_http_chat_ws_unsubscribed(ngx_http_chat_ws_frame_t *frame,
     ngx_http_chat_id_t *conversation);
 
 
+static const ngx_http_chat_feed_calls_t  ngx_http_chat_ws_calls = {
+    ngx_http_chat_ws_sub_opened,
+    ngx_http_chat_ws_sub_event,
+    ngx_http_chat_ws_sub_signal,
+    ngx_http_chat_ws_sub_close
+};
+
+
 static ngx_http_chat_field_t  ngx_http_chat_ws_topic_fields[] = {
 
     { "conversation", NGX_HTTP_CHAT_F_UUID, NGX_HTTP_CHAT_REQUIRED,
@@ -147,15 +155,12 @@ ngx_http_chat_ws_sub_add(ngx_http_chat_ws_frame_t *frame,
     ngx_memcpy(sub->ref, frame->ref, len);
 
     sub->ws = ws;
-    sub->feed.actor = ws->actor;
+    sub->feed.actor = &ws->actor;
     sub->feed.conversation = t->conversation;
     sub->feed.since = cursor.seq;
     sub->feed.tail = tail;
     sub->feed.transport = NGX_HTTP_CHAT_T_WS;
-    sub->feed.opened = ngx_http_chat_ws_sub_opened;
-    sub->feed.event = ngx_http_chat_ws_sub_event;
-    sub->feed.signal = ngx_http_chat_ws_sub_signal;
-    sub->feed.close = ngx_http_chat_ws_sub_close;
+    sub->feed.calls = &ngx_http_chat_ws_calls;
 
     /* none is like it: the state is always read */
 

@@ -51,6 +51,7 @@ typedef enum {
 
 typedef struct {
     ngx_http_chat_feed_t      feed;
+    ngx_http_chat_actor_t     actor;
     sub_state_e               state;
     ngx_uint_t                slot;
     ngx_uint_t                conversation;
@@ -82,6 +83,11 @@ static void see(sub_t *s, int64_t seq);
 static void all_seen(sub_t *s, int64_t head);
 static void count(ngx_http_chat_topic_t *topic, void *data);
 static void failed(const char *what);
+
+
+static const ngx_http_chat_feed_calls_t  handlers = {
+    opened, event, signalled, closed
+};
 
 
 int
@@ -365,20 +371,17 @@ start(sub_t *s)
 
     f = &s->feed;
 
-    f->actor.kind = s->agent ? NGX_HTTP_CHAT_AGENT : NGX_HTTP_CHAT_VISITOR;
-    f->actor.site = &site;
-    ngx_memset(f->actor.id.data, s->agent ? '0' + (int) s->slot : 'A', 16);
+    s->actor.kind = s->agent ? NGX_HTTP_CHAT_AGENT : NGX_HTTP_CHAT_VISITOR;
+    s->actor.site = &site;
+    ngx_memset(s->actor.id.data, s->agent ? '0' + (int) s->slot : 'A', 16);
 
     sim_conversation(&f->conversation, s->conversation);
 
     f->since = s->last;
     f->version = sim_random(4) == 0 ? 7 : -1;
     f->tail = (s->epoch != sim.epoch && s->last >= 0);
-    f->opened = opened;
-    f->event = event;
-    f->signal = signalled;
-    f->close = closed;
-
+    f->calls = &handlers;
+    f->actor = &s->actor;
 
     if (!f->tail) {
         s->epoch = sim.epoch;
