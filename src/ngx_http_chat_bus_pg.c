@@ -113,9 +113,12 @@ ngx_http_chat_bus_pg_start(void)
 
     bus = &ngx_http_chat_bus_pg_state_data;
 
-    if (bus->pg == NULL) {
-        bus->pg = ngx_http_chat_pg_create(&bus->conf, bus->log);
+    if (bus->pg != NULL) {
+        ngx_http_chat_pg_retry(bus->pg);
+        return;
     }
+
+    bus->pg = ngx_http_chat_pg_create(&bus->conf, bus->log);
 }
 
 

@@ -172,6 +172,12 @@ void ngx_http_chat_pg_ready(ngx_http_chat_pg_t *pg);
 /* closes and tries again later, with backoff; reason is logged at err */
 void ngx_http_chat_pg_fail(ngx_http_chat_pg_t *pg, const char *reason);
 
+/*
+ * The server is known to be there, another connection was just made: waits no
+ * longer for the next attempt, and forgets the failures before.
+ */
+void ngx_http_chat_pg_retry(ngx_http_chat_pg_t *pg);
+
 ngx_uint_t ngx_http_chat_pg_is_ready(ngx_http_chat_pg_t *pg);
 ngx_uint_t ngx_http_chat_pg_pending(ngx_http_chat_pg_t *pg);
 ngx_http_chat_pg_stats_t *ngx_http_chat_pg_stats(ngx_http_chat_pg_t *pg);

@@ -654,6 +654,24 @@ ngx_http_chat_pg_wake(ngx_http_chat_pg_t *pg)
 }
 
 
+void
+ngx_http_chat_pg_retry(ngx_http_chat_pg_t *pg)
+{
+    pg->backoff.failures = 0;
+    pg->next = ngx_current_msec;
+
+    if (pg->state != ngx_http_chat_pg_wait_state) {
+        return;
+    }
+
+    ngx_del_timer(&pg->timer);
+
+    pg->state = ngx_http_chat_pg_idle_state;
+
+    ngx_http_chat_pg_wake(pg);
+}
+
+
 static void
 ngx_http_chat_pg_log_lost(ngx_http_chat_pg_t *pg, const char *reason,
     ngx_uint_t ready)

@@ -287,6 +287,9 @@ ngx_http_chat_store_state(ngx_http_chat_pg_t *pg, ngx_uint_t ready,
                 ngx_http_chat_store.lanes[i] =
                     ngx_http_chat_pg_create(&ngx_http_chat_lane_confs[i],
                                             ngx_http_chat_store.log);
+
+            } else if (i != NGX_HTTP_CHAT_FAST) {
+                ngx_http_chat_pg_retry(ngx_http_chat_store.lanes[i]);
             }
         }
     }
