@@ -141,7 +141,7 @@ $(DIR)/configured: config $(DIR)/recipe $(wildcard $(TREE)/conf_flags) \
 	@touch $@
 
 $(BUNDLED):	src/bundle $(ASSETS:%=src/%) | $(DIR)/configured
-	@src/bundle $(OBJS)/assets
+	@src/bundle $(OBJS)/assets $(OBJS)/$(NAME:_module=)_embed_assets.h
 	@touch $@
 
 install:	module		## install it into nginx's modules directory

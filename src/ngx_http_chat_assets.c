@@ -38,6 +38,7 @@ typedef struct {
 static ngx_int_t ngx_http_chat_assets_hash(ngx_http_chat_assets_etag_t *etag,
     const ngx_http_chat_embed_t *file);
 static ngx_int_t ngx_http_chat_assets_find(u_char *name, size_t len);
+static ngx_uint_t ngx_http_chat_assets_hashed(ngx_str_t *name);
 static ngx_int_t ngx_http_chat_assets_serve(ngx_http_request_t *r,
     ngx_int_t index, ngx_http_chat_assets_header_t *headers);
 static ngx_int_t ngx_http_chat_assets_headers(ngx_http_request_t *r,
@@ -66,6 +67,16 @@ static ngx_http_chat_assets_header_t  ngx_http_chat_assets_loader_headers[] = {
 
 static ngx_http_chat_assets_header_t  ngx_http_chat_assets_file_headers[] = {
     { "Cache-Control", ngx_string("no-cache") },
+    { NULL, ngx_null_string }
+};
+
+
+/* a file whose name has a hash of its text */
+
+static ngx_http_chat_assets_header_t
+    ngx_http_chat_assets_hashed_headers[] =
+{
+    { "Cache-Control", ngx_string("public, max-age=31536000, immutable") },
     { NULL, ngx_null_string }
 };
 
@@ -174,7 +185,37 @@ ngx_http_chat_assets_file(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     return ngx_http_chat_assets_serve(r,
                               ngx_http_chat_assets_find(name->data, name->len),
-                              ngx_http_chat_assets_file_headers);
+                              ngx_http_chat_assets_hashed(name)
+                              ? ngx_http_chat_assets_hashed_headers
+                              : ngx_http_chat_assets_file_headers);
+}
+
+
+/* whether a name ends in "-", eight hex digits and an extension */
+
+static ngx_uint_t
+ngx_http_chat_assets_hashed(ngx_str_t *name)
+{
+    size_t   i, dot;
+    u_char  *p;
+
+    for (dot = name->len; dot > 0 && name->data[dot - 1] != '.'; dot--) {
+        /* void */
+    }
+
+    if (dot < 10 || name->data[dot - 10] != '-') {
+        return 0;
+    }
+
+    p = name->data + dot - 9;
+
+    for (i = 0; i < 8; i++) {
+        if ((p[i] < '0' || p[i] > '9') && (p[i] < 'a' || p[i] > 'f')) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

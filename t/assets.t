@@ -108,12 +108,12 @@ ETag: W/"[0-9a-f]{16}"
 
 
 
-=== TEST 7: a module and a style
+=== TEST 7: a module and a picture
 --- request eval
-["GET /support/assets/widget.js", "GET /support/assets/console.css"]
+["GET /support/assets/widget.js", "GET /support/assets/icon.svg"]
 --- response_headers eval
 ["Content-Type: text/javascript; charset=utf-8\nCache-Control: no-cache",
- "Content-Type: text/css; charset=utf-8\nCache-Control: no-cache"]
+ "Content-Type: image/svg+xml\nCache-Control: no-cache"]
 
 
 

@@ -31,6 +31,19 @@ export class Problem extends Error {
 
 
 /**
+ * Whatever was thrown, as a Problem.  Parts that are loaded later have a copy
+ * of the class.
+ *
+ * @param {any} error
+ * @returns {Problem}
+ */
+export function asProblem(error) {
+    return error instanceof Error && 'passing' in error
+           ? /** @type {Problem} */ (error) : new Problem(0);
+}
+
+
+/**
  * The HTTP API under a prefix.  Calls resolve with the parsed answer (null
  * when it is empty) and reject with a Problem.
  *

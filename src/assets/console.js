@@ -1,7 +1,7 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 import * as calls from './calls.js';
-import { createApi, Problem } from './api.js';
+import { asProblem, createApi, Problem } from './api.js';
 import { delay, nap } from './backoff.js';
 import { createI18n } from './i18n.js';
 import { createOutbox } from './outbox.js';
@@ -400,12 +400,6 @@ function ended() {
     if (store.get().phase === 'in') {
         store.dispatch({ type: 'signedout', problem: 'ended' });
     }
-}
-
-
-/** @param {unknown} error */
-function asProblem(error) {
-    return error instanceof Problem ? error : new Problem(0);
 }
 
 

@@ -1,6 +1,6 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
-import { Problem } from './api.js';
+import { asProblem } from './api.js';
 import { delay, nap } from './backoff.js';
 
 /*
@@ -15,7 +15,7 @@ import { delay, nap } from './backoff.js';
  *     acknowledgement, rejects with a Problem
  * @property {(id: string, change: OutgoingChange) => void} change
  * @property {(item: Outgoing, ack: any) => void} sent
- * @property {(item: Outgoing, problem: Problem) => void} [refused]
+ * @property {(item: Outgoing, problem: ReturnType<typeof asProblem>) => void} [refused]
  */
 
 
@@ -51,8 +51,7 @@ export function createOutbox(hooks) {
                 hooks.sent(item, ack);
 
             } catch (error) {
-                const problem = error instanceof Problem ? error
-                                                         : new Problem(0);
+                const problem = asProblem(error);
 
                 if (problem.passing) {
                     failures++;

@@ -1,6 +1,6 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
-import { Problem } from './api.js';
+import { asProblem } from './api.js';
 import { delay, nap } from './backoff.js';
 
 /*
@@ -91,8 +91,7 @@ async function run(api, topic, sink, signal, sleep) {
                 return;
             }
 
-            const problem = error instanceof Problem ? error
-                                                     : new Problem(0);
+            const problem = asProblem(error);
 
             if (!problem.passing) {
                 sink.end(problem);

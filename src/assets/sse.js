@@ -1,6 +1,6 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
-import { Problem } from './api.js';
+import { asProblem, Problem } from './api.js';
 import { clock, createLadder } from './backoff.js';
 
 /*
@@ -103,8 +103,7 @@ async function run(api, topic, sink, signal, time, sleep) {
         try {
             pause = await read(api, topic, sink, signal, time, ladder.up);
         } catch (error) {
-            const problem = error instanceof Problem ? error
-                                                     : new Problem(0);
+            const problem = asProblem(error);
 
             if (signal.aborted) {
                 return;

@@ -1,10 +1,9 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 import * as calls from './calls.js';
-import * as poll from './poll.js';
-import * as sse from './sse.js';
 import { clock } from './backoff.js';
 import { createSocket } from './socket.js';
+import { part } from './part.js';
 
 /*
  * Live delivery by the best transport that works here.  Each is given a
@@ -17,6 +16,11 @@ const FAILURES = 3;
 const AGAIN = 60000;
 const LONGEST = 600000;
 const TYPING = 8000;
+const RELOAD = 3000;
+
+/* What is needed only where a WebSocket does not get through. */
+const sse = part((suffix) => import('./sse.js' + suffix));
+const poll = part((suffix) => import('./poll.js' + suffix));
 
 
 /**
@@ -335,36 +339,52 @@ function transports(api, role) {
 
     return [
         () => createSocket(url.href),
-        () => each(api, sse.subscribe),
-        () => each(api, poll.subscribe),
+        () => each(api, sse),
+        () => each(api, poll),
     ];
 }
 
 
 /**
- * A transport of one topic for any number of them.
+ * A transport of one topic for any number of them, when it is there.
  *
  * @param {Api} api
- * @param {(api: Api, topic: Topic, sink: Sink) => Subscription} subscribe
+ * @param {() => Promise<{subscribe: (api: Api, topic: Topic, sink: Sink)
+ *     => Subscription}>} load
  * @returns {Carrier}
  */
-function each(api, subscribe) {
+function each(api, load) {
     /** @type {Set<Subscription>} */
     const lines = new Set();
 
     return {
         subscribe(topic, sink) {
-            const line = subscribe(api, topic, sink);
+            /** @type {Subscription | null} */
+            let line = null;
+            let retry = () => {};
 
-            lines.add(line);
+            const begin = () => load().then(({ subscribe }) => {
+                line = lines.has(handle) ? subscribe(api, topic, sink) : null;
+            }, () => {
+                if (lines.has(handle)) {
+                    retry = clock.after(RELOAD, begin);
+                    sink.line(false);
+                }
+            });
 
-            return {
+            const handle = {
                 close() {
-                    lines.delete(line);
-                    line.close();
+                    lines.delete(handle);
+                    retry();
+                    line?.close();
                 },
-                wake: () => line.wake(),
+                wake: () => line?.wake(),
             };
+
+            lines.add(handle);
+            begin();
+
+            return handle;
         },
         wake: () => lines.forEach((line) => line.wake()),
         close: () => lines.forEach((line) => line.close()),

@@ -148,8 +148,9 @@
 
     /* A module that failed to load is asked for under another name. */
     const load = () => {
-        panel = panel || import(`${base}assets/widget.js${
-            tries ? `?retry=${tries}` : ''}`)
+        panel = panel || import(
+            tries ? `${base}assets/widget.js?retry=${tries}`
+                  : base + 'assets/widget.js')
             .then((widget) => widget.mount({ base, key, lang, host, root,
                                              launcher, badge }))
             .catch((error) => {

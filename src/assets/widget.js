@@ -1,7 +1,7 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 import * as calls from './calls.js';
-import { createApi, Problem } from './api.js';
+import { asProblem, createApi, Problem } from './api.js';
 import { delay, nap } from './backoff.js';
 import { createI18n } from './i18n.js';
 import { createOutbox } from './outbox.js';
@@ -103,8 +103,7 @@ export async function mount(frame) {
                 await session();
                 return;
             } catch (error) {
-                const problem = error instanceof Problem ? error
-                                                         : new Problem(0);
+                const problem = asProblem(error);
 
                 store.dispatch({ type: 'failed', problem: problem.code });
 

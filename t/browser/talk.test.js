@@ -455,17 +455,17 @@ test('what a page weighs', async () => {
 
     page.on('requestfinished', (request) => {
         if (request.url().startsWith(site.prefix)) {
-            loads.push(request.sizes().then(({ responseBodySize }) =>
-                [request.url().slice(site.prefix.length), responseBodySize]));
+            loads.push(weight(request));
         }
     });
 
     await page.goto(site.page);
     await page.getByRole('button', { name: 'Open chat' }).waitFor();
 
-    const [[loader, size], ...others] = await Promise.all(loads);
+    const [[loader, size, caching], ...others] = await Promise.all(loads);
 
     assert.equal(loader, 'w.js');
+    assert.equal(caching, 'public, max-age=300');
     assert.ok(size <= 3 * 1024, `the loader has ${size} bytes`);
     assert.deepEqual(others, []);
 
@@ -478,5 +478,19 @@ test('what a page weighs', async () => {
 
     assert.ok(opened.length <= 2, `${opened.length} files`);
     assert.ok(sum <= 14 * 1024, `the first open has ${sum} bytes`);
+    opened.forEach(([path, , kept]) => {
+        assert.match(path, /-[0-9a-f]{8}\.js$/);
+        assert.equal(kept, 'public, max-age=31536000, immutable');
+    });
     await context.close();
 });
+
+
+/* What is asked for, the bytes on the wire, and how long they hold. */
+async function weight(request) {
+    const { responseBodySize } = await request.sizes();
+    const headers = await (await request.response()).allHeaders();
+
+    return [request.url().slice(site.prefix.length), responseBodySize,
+            headers['cache-control']];
+}
