@@ -30,6 +30,7 @@ static void ngx_http_chat_limit_add_address(ngx_http_chat_limit_list_t *l,
     ngx_http_chat_limit_conf_t *conf, ngx_http_chat_limit_e limit,
     struct sockaddr *sa);
 static ngx_msec_t ngx_http_chat_limit_list(ngx_http_chat_limit_list_t *l);
+static void ngx_http_chat_limit_give(ngx_http_chat_limit_list_t *l);
 static void ngx_http_chat_limit_refused(ngx_uint_t kind);
 static void ngx_http_chat_limit_attempt(ngx_http_chat_limit_list_t *l,
     ngx_http_chat_limit_conf_t *conf, u_char *hash, struct sockaddr *sa);
@@ -64,6 +65,11 @@ ngx_http_chat_limit_take(ngx_http_chat_limit_conf_t *conf,
     if (action == NGX_HTTP_CHAT_LIMIT_TOKEN) {
         ngx_http_chat_limit_add_address(&l, conf,
                                         NGX_HTTP_CHAT_LIMIT_TOKENS, sa);
+
+    } else if (action == NGX_HTTP_CHAT_LIMIT_TICKET) {
+        ngx_http_chat_limit_add_address(&l, conf,
+                                        NGX_HTTP_CHAT_LIMIT_ADDRESS_HANDSHAKES,
+                                        sa);
 
     } else if (!ngx_http_chat_limit_known(actor)) {
         ngx_http_chat_limit_add_address(&l, conf,
@@ -199,6 +205,23 @@ ngx_http_chat_limit_address(struct sockaddr *sa, u_char *key)
 }
 
 
+void
+ngx_http_chat_limit_keep(ngx_http_chat_limit_peer_t *peer,
+    struct sockaddr *sa)
+{
+    ngx_memzero(peer, sizeof(ngx_http_chat_limit_peer_t));
+
+    if (sa->sa_family == AF_INET) {
+        peer->in = *(struct sockaddr_in *) sa;
+
+#if (NGX_HAVE_INET6)
+    } else if (sa->sa_family == AF_INET6) {
+        peer->in6 = *(struct sockaddr_in6 *) sa;
+#endif
+    }
+}
+
+
 static ngx_msec_t
 ngx_http_chat_limit_list(ngx_http_chat_limit_list_t *l)
 {
@@ -239,6 +262,59 @@ ngx_http_chat_limit_refused(ngx_uint_t kind)
                    "chat limit %ui refused", kind);
 
     ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_LIMITED, kind, 1);
+}
+
+
+ngx_msec_t
+ngx_http_chat_limit_enter(ngx_http_chat_limit_conf_t *conf,
+    ngx_http_chat_actor_t *actor, struct sockaddr *sa)
+{
+    ngx_msec_t                   wait;
+    ngx_http_chat_limit_list_t   l;
+
+    wait = ngx_http_chat_limit_take(conf, NGX_HTTP_CHAT_LIMIT_HANDSHAKE,
+                                    actor, sa);
+
+    if (wait != 0 || conf->off) {
+        return wait;
+    }
+
+    l.n = 0;
+
+    ngx_http_chat_limit_add_address(&l, conf, NGX_HTTP_CHAT_LIMIT_HANDSHAKES,
+                                    sa);
+    ngx_http_chat_limit_give(&l);
+
+    return 0;
+}
+
+
+ngx_msec_t
+ngx_http_chat_limit_frame(ngx_http_chat_limit_conf_t *conf, int64_t *full)
+{
+    int64_t                now;
+    ngx_msec_t             wait;
+    ngx_http_chat_rate_t  *rate;
+
+    rate = &conf->rates[NGX_HTTP_CHAT_LIMIT_FRAMES];
+
+    if (conf->off || rate->n == 0) {
+        return 0;
+    }
+
+    /* the time of this iteration will do */
+
+    now = (int64_t) ngx_current_msec * 1000;
+    wait = ngx_http_chat_bucket_wait(rate, *full, now);
+
+    if (wait == 0) {
+        *full = ngx_http_chat_bucket_take(rate, *full, now);
+
+    } else {
+        ngx_http_chat_limit_refused(NGX_HTTP_CHAT_LIMIT_FRAMES);
+    }
+
+    return wait;
 }
 
 
@@ -287,12 +363,19 @@ void
 ngx_http_chat_limit_signed_in(ngx_http_chat_limit_conf_t *conf, u_char *hash,
     struct sockaddr *sa)
 {
-    int64_t                      now;
-    ngx_uint_t                   i;
-    ngx_http_chat_buckets_t     *t;
-    ngx_http_chat_limit_list_t   l;
+    ngx_http_chat_limit_list_t  l;
 
     ngx_http_chat_limit_attempt(&l, conf, hash, sa);
+    ngx_http_chat_limit_give(&l);
+}
+
+
+static void
+ngx_http_chat_limit_give(ngx_http_chat_limit_list_t *l)
+{
+    int64_t                   now;
+    ngx_uint_t                i;
+    ngx_http_chat_buckets_t  *t;
 
     now = ngx_http_chat_limit_now();
 
@@ -301,8 +384,8 @@ ngx_http_chat_limit_signed_in(ngx_http_chat_limit_conf_t *conf, u_char *hash,
         return;
     }
 
-    for (i = 0; i < l.n; i++) {
-        ngx_http_chat_buckets_give(t, &l.items[i], now);
+    for (i = 0; i < l->n; i++) {
+        ngx_http_chat_buckets_give(t, &l->items[i], now);
     }
 
     ngx_http_chat_limit_unlock();

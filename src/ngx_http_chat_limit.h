@@ -39,6 +39,7 @@ typedef enum {
     NGX_HTTP_CHAT_LIMIT_ADDRESS_SIGN_INS,
     NGX_HTTP_CHAT_LIMIT_FAILURES,            /* a number, in PostgreSQL */
     NGX_HTTP_CHAT_LIMIT_SUBSCRIPTIONS,       /* of a worker */
+    NGX_HTTP_CHAT_LIMIT_FRAMES,              /* of a WebSocket */
     NGX_HTTP_CHAT_LIMIT_N
 } ngx_http_chat_limit_e;
 
@@ -55,7 +56,8 @@ typedef enum {
     NGX_HTTP_CHAT_LIMIT_TYPE,                /* typing */
     NGX_HTTP_CHAT_LIMIT_CHANGE,              /* of a conversation */
     NGX_HTTP_CHAT_LIMIT_TOKEN,               /* a new visitor */
-    NGX_HTTP_CHAT_LIMIT_HANDSHAKE            /* of a WebSocket, start of SSE */
+    NGX_HTTP_CHAT_LIMIT_HANDSHAKE,           /* of a WebSocket, start of SSE */
+    NGX_HTTP_CHAT_LIMIT_TICKET               /* a handshake that has one */
 } ngx_http_chat_limit_action_e;
 
 
@@ -69,6 +71,35 @@ typedef enum {
  */
 ngx_msec_t ngx_http_chat_limit_take(ngx_http_chat_limit_conf_t *conf,
     ngx_http_chat_limit_action_e action, ngx_http_chat_actor_t *actor,
+    struct sockaddr *sa);
+
+
+/*
+ * Who shook hands as a stranger has said who he is: the handshake is his, not
+ * the stranger's any more.  Returns 0 or the ms to wait.
+ */
+ngx_msec_t ngx_http_chat_limit_enter(ngx_http_chat_limit_conf_t *conf,
+    ngx_http_chat_actor_t *actor, struct sockaddr *sa);
+
+/*
+ * A frame of a WebSocket, whose bucket *full is: zero at first.  0, or the ms
+ * to wait: close code 4429.
+ */
+ngx_msec_t ngx_http_chat_limit_frame(ngx_http_chat_limit_conf_t *conf,
+    int64_t *full);
+
+
+/* as much of an address as limits look at, for who outlives the request */
+
+typedef union {
+    struct sockaddr           sockaddr;
+    struct sockaddr_in        in;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6       in6;
+#endif
+} ngx_http_chat_limit_peer_t;
+
+void ngx_http_chat_limit_keep(ngx_http_chat_limit_peer_t *peer,
     struct sockaddr *sa);
 
 

@@ -645,6 +645,8 @@ ngx_http_chat_poll_delay_handler(ngx_event_t *ev)
 static void
 ngx_http_chat_poll_rejoin(ngx_http_chat_poll_t *p)
 {
+    ngx_int_t  rc;
+
     if (ngx_exiting) {
         p->over = 1;
         ngx_http_chat_poll_ready(p);
@@ -659,7 +661,9 @@ ngx_http_chat_poll_rejoin(ngx_http_chat_poll_t *p)
         p->feed.tail = 1;
     }
 
-    p->lost = (ngx_http_chat_feed_subscribe(&p->feed) == NGX_ERROR);
+    rc = ngx_http_chat_feed_subscribe(&p->feed);
+
+    p->lost = (rc == NGX_ERROR || rc == NGX_BUSY);
 }
 
 

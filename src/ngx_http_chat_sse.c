@@ -28,6 +28,8 @@
 
 static ngx_int_t ngx_http_chat_sse_resume(ngx_http_request_t *r,
     ngx_http_chat_sse_t *s, ngx_int_t *rc);
+static ngx_int_t ngx_http_chat_sse_limits(ngx_http_chat_sse_t *s,
+    ngx_int_t *rc);
 static ngx_int_t ngx_http_chat_sse_open(ngx_http_chat_sse_t *s);
 static void ngx_http_chat_sse_init(ngx_http_chat_sse_t *s);
 static void ngx_http_chat_sse_cleanup(void *data);
@@ -76,6 +78,10 @@ ngx_http_chat_sse(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (ngx_http_chat_sse_limits(s, &rc) != NGX_OK) {
+        return rc;
+    }
+
     cln->handler = ngx_http_chat_sse_cleanup;
     cln->data = s;
 
@@ -83,13 +89,50 @@ ngx_http_chat_sse(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     ngx_http_chat_sse_init(s);
 
-    if (ngx_http_chat_sse_open(s) != NGX_OK) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
+    rc = ngx_http_chat_sse_open(s);
+
+    if (rc != NGX_OK) {
+        ngx_http_chat_sse_stop(s);
+
+        return rc == NGX_BUSY
+               ? ngx_http_chat_reply_later(r, NGX_HTTP_CHAT_UNAVAILABLE,
+                                           "too many subscribe at once",
+                                           s->feed.wait)
+               : ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
     (void) ngx_http_chat_wait_client(r);
 
     return NGX_DONE;
+}
+
+
+/* NGX_DECLINED: has been answered with *rc */
+
+static ngx_int_t
+ngx_http_chat_sse_limits(ngx_http_chat_sse_t *s, ngx_int_t *rc)
+{
+    ngx_http_request_t  *r;
+
+    r = s->request;
+
+    if (ngx_http_chat_query_limit(r, s->ctx, NGX_HTTP_CHAT_LIMIT_HANDSHAKE,
+                                  rc)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_chat_limit_open(&s->stream, s->ctx->conf->limit,
+                                 &s->ctx->actor, r->connection->sockaddr)
+        != NGX_OK)
+    {
+        *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_RATE_LIMITED,
+                                          NULL, "too many streams are open");
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -166,8 +209,8 @@ ngx_http_chat_sse_open(ngx_http_chat_sse_t *s)
 
         rc = ngx_http_chat_feed_subscribe(&s->feed);
 
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
+        if (rc == NGX_ERROR || rc == NGX_BUSY) {
+            return rc;
         }
 
         if (rc == NGX_OK) {
@@ -216,6 +259,7 @@ ngx_http_chat_sse_stop(ngx_http_chat_sse_t *s)
 {
     ngx_http_chat_feed_leave(&s->feed);
     ngx_http_chat_inbox_leave(&s->inbox);
+    ngx_http_chat_limit_close(&s->stream);
 
     if (s->timer.timer_set) {
         ngx_del_timer(&s->timer);
@@ -562,7 +606,7 @@ ngx_http_chat_sse_again(ngx_http_chat_sse_t *s)
 
     rc = ngx_http_chat_feed_subscribe(&s->feed);
 
-    if (rc == NGX_ERROR) {
+    if (rc == NGX_ERROR || rc == NGX_BUSY) {
         return;
     }
 

@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_chat_inbox.h"
+#include "ngx_http_chat_limit.h"
 #include "ngx_http_chat_stream.h"
 
 
@@ -37,6 +38,7 @@ typedef struct {
     ngx_http_chat_stream_args_t  args;
     ngx_http_chat_feed_t         feed;
     ngx_http_chat_inbox_t        inbox;
+    ngx_http_chat_limit_stream_t  stream;
     int64_t                      seq;        /* the last one queued */
 
     ngx_http_chat_sse_item_t    *first;

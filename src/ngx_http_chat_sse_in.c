@@ -66,6 +66,7 @@ ngx_http_chat_sse_in_init(ngx_http_chat_sse_t *s)
 
     s->feed.version = NGX_MAX_INT_T_VALUE;
 
+    s->feed.limit = s->ctx->conf->limit;
     s->feed.transport = NGX_HTTP_CHAT_T_SSE;
     s->feed.calls = &ngx_http_chat_sse_calls;
 

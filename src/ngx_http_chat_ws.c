@@ -29,8 +29,13 @@ typedef struct {
 } ngx_http_chat_ws_switch_t;
 
 
-static ngx_int_t ngx_http_chat_ws_answer(ngx_http_request_t *r,
+static ngx_int_t ngx_http_chat_ws_ticketed(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
+static ngx_int_t ngx_http_chat_ws_answer(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, struct sockaddr *sa);
+static ngx_int_t ngx_http_chat_ws_limited(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_limit_action_e action,
+    struct sockaddr *sa, ngx_int_t *rc);
 static ngx_int_t ngx_http_chat_ws_ticket(ngx_http_request_t *r,
     ngx_str_t *ticket);
 static ngx_uint_t ngx_http_chat_ws_has(ngx_http_request_t *r, ngx_str_t *name,
@@ -97,10 +102,18 @@ ngx_http_chat_ws(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     }
 
     if (ngx_http_chat_ws_ticket(r, &ticket) != NGX_OK) {
-        return ngx_http_chat_ws_answer(r, ctx);
+        return ngx_http_chat_ws_answer(r, ctx, r->connection->sockaddr);
     }
 
-    rc = ngx_http_chat_ticket_take(r, ctx, &ticket, ngx_http_chat_ws_answer);
+    if (ngx_http_chat_ws_limited(r, ctx, NGX_HTTP_CHAT_LIMIT_TICKET,
+                                 r->connection->sockaddr, &rc)
+        != NGX_OK)
+    {
+        return rc;
+    }
+
+    rc = ngx_http_chat_ticket_take(r, ctx, &ticket,
+                                   ngx_http_chat_ws_ticketed);
 
     if (rc == NGX_AGAIN) {
         return NGX_DONE;
@@ -115,11 +128,23 @@ ngx_http_chat_ws(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 }
 
 
+/* the address has been asked before the ticket was looked up */
+
+static ngx_int_t
+ngx_http_chat_ws_ticketed(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
+{
+    return ngx_http_chat_ws_answer(r, ctx, NULL);
+}
+
+
 /* who it is has been found out, or will be with the first frame */
 
 static ngx_int_t
-ngx_http_chat_ws_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
+ngx_http_chat_ws_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    struct sockaddr *sa)
 {
+    ngx_int_t  rc;
+
     if (ngx_http_chat_auth_handshake(r, ctx) != NGX_OK) {
         ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_HANDSHAKES, 1, 1);
 
@@ -132,6 +157,13 @@ ngx_http_chat_ws_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
         return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
 
+    if (ngx_http_chat_ws_limited(r, ctx, NGX_HTTP_CHAT_LIMIT_HANDSHAKE, sa,
+                                 &rc)
+        != NGX_OK)
+    {
+        return rc;
+    }
+
     if (ngx_http_chat_ws_protocol(r) != NGX_OK
         || ngx_http_chat_ws_accept(r) != NGX_OK)
     {
@@ -139,6 +171,29 @@ ngx_http_chat_ws_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     }
 
     return ngx_http_chat_ws_switch(r, 0);
+}
+
+
+/* NGX_DECLINED: has been answered with *rc */
+
+static ngx_int_t
+ngx_http_chat_ws_limited(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_http_chat_limit_action_e action, struct sockaddr *sa, ngx_int_t *rc)
+{
+    ngx_msec_t  wait;
+
+    wait = ngx_http_chat_limit_take(ctx->conf->limit, action, &ctx->actor,
+                                    sa);
+    if (wait == 0) {
+        return NGX_OK;
+    }
+
+    ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_HANDSHAKES, 1, 1);
+
+    *rc = ngx_http_chat_reply_later(r, NGX_HTTP_CHAT_RATE_LIMITED,
+                                    "too many handshakes", wait);
+
+    return NGX_DECLINED;
 }
 
 
@@ -529,6 +584,10 @@ ngx_http_chat_ws_create(ngx_http_request_t *r)
     ws->last = &ws->first;
     ws->started = ngx_current_msec;
 
+    /* the address that the realip module gave goes with the request */
+
+    ngx_http_chat_limit_keep(&ws->peer, r->connection->sockaddr);
+
     return ws;
 }
 
@@ -587,7 +646,14 @@ ngx_http_chat_ws_start(ngx_http_chat_ws_t *ws, u_char *p, u_char *last)
         ws->broken = 1;
     }
 
-    if (ws->actor.kind != 0 && !ws->echo) {
+    if (!ws->echo
+        && ngx_http_chat_limit_open(&ws->stream, ws->conf->limit, &ws->actor,
+                                    &ws->peer.sockaddr)
+           != NGX_OK)
+    {
+        ngx_http_chat_ws_bye(ws, NGX_HTTP_CHAT_WS_TOO_MANY);
+
+    } else if (ws->actor.kind != 0 && !ws->echo) {
         ngx_http_chat_ws_enter(ws, NULL);
     }
 
@@ -676,6 +742,7 @@ ngx_http_chat_ws_destroy(ngx_http_chat_ws_t *ws)
         ngx_http_chat_ws_count(ws, -1);
     }
 
+    ngx_http_chat_limit_close(&ws->stream);
     ngx_http_chat_ws_timer_del(ws);
     ngx_http_chat_ws_leave(ws);
     ngx_http_chat_ws_inbox_leave(ws);

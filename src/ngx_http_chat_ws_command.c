@@ -59,6 +59,9 @@ static void ngx_http_chat_ws_typing(ngx_http_chat_ws_frame_t *frame);
 static void ngx_http_chat_ws_heartbeat(ngx_http_chat_ws_frame_t *frame);
 static void ngx_http_chat_ws_command(ngx_http_chat_ws_call_t *call,
     ngx_http_chat_command_t *cmd);
+static void ngx_http_chat_ws_problem(ngx_http_chat_ws_t *ws,
+    const u_char *ref, const char *code, const char *field,
+    const char *detail, ngx_msec_t retry);
 
 
 static const char  *ngx_http_chat_ws_visibilities[] = {
@@ -256,6 +259,10 @@ ngx_http_chat_ws_send_frame(ngx_http_chat_ws_frame_t *frame)
         return;
     }
 
+    if (ngx_http_chat_ws_limit(frame, NGX_HTTP_CHAT_LIMIT_SEND) != NGX_OK) {
+        return;
+    }
+
     s.message.expected = s.has_expected ? s.expected : -1;
     s.message.internal = s.visibility.len != 0
                          && s.visibility.data[0] == 'i';
@@ -421,6 +428,10 @@ ngx_http_chat_ws_typing(ngx_http_chat_ws_frame_t *frame)
         return;
     }
 
+    if (ngx_http_chat_ws_limit(frame, NGX_HTTP_CHAT_LIMIT_TYPE) != NGX_OK) {
+        return;
+    }
+
     call = ngx_http_chat_ws_call(frame);
     if (call == NULL) {
         return;
@@ -573,9 +584,46 @@ ngx_http_chat_ws_ref(u_char *p, const u_char *ref)
 }
 
 
+ngx_int_t
+ngx_http_chat_ws_limit(ngx_http_chat_ws_frame_t *frame,
+    ngx_http_chat_limit_action_e action)
+{
+    ngx_msec_t           wait;
+    ngx_http_chat_ws_t  *ws;
+
+    ws = frame->ws;
+
+    wait = ngx_http_chat_limit_take(ws->conf->limit, action, &ws->actor,
+                                    &ws->peer.sockaddr);
+    if (wait == 0) {
+        return NGX_OK;
+    }
+
+    ngx_http_chat_ws_problem(ws, frame->ref, "rate_limited", NULL, "too fast",
+                             wait);
+    return NGX_DECLINED;
+}
+
+
 void
 ngx_http_chat_ws_error(ngx_http_chat_ws_t *ws, const u_char *ref,
     const char *code, const char *field, const char *detail)
+{
+    ngx_msec_t  retry;
+
+    retry = 0;
+
+    if (ngx_strcmp(code, "unavailable") == 0) {
+        retry = 500 + (ngx_msec_t) ngx_random() % 1500;
+    }
+
+    ngx_http_chat_ws_problem(ws, ref, code, field, detail, retry);
+}
+
+
+static void
+ngx_http_chat_ws_problem(ngx_http_chat_ws_t *ws, const u_char *ref,
+    const char *code, const char *field, const char *detail, ngx_msec_t retry)
 {
     u_char  *p;
     size_t   len;
@@ -616,9 +664,8 @@ ngx_http_chat_ws_error(ngx_http_chat_ws_t *ws, const u_char *ref,
         *p++ = '"';
     }
 
-    if (ngx_strcmp(code, "unavailable") == 0) {
-        p = ngx_sprintf(p, ",\"retry_after_ms\":%ui",
-                        (ngx_uint_t) 500 + (ngx_uint_t) ngx_random() % 1500);
+    if (retry != 0) {
+        p = ngx_sprintf(p, ",\"retry_after_ms\":%M", retry);
     }
 
     *p++ = '}';

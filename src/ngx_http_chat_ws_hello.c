@@ -23,6 +23,8 @@ static void ngx_http_chat_ws_hello_lookup(ngx_http_chat_ws_frame_t *frame,
 static void ngx_http_chat_ws_hello_done(ngx_http_chat_call_t *call);
 static void ngx_http_chat_ws_hello_known(ngx_http_chat_ws_t *ws,
     ngx_http_chat_actor_t *actor, int64_t expires, const u_char *ref);
+static ngx_int_t ngx_http_chat_ws_hello_limits(ngx_http_chat_ws_t *ws,
+    ngx_http_chat_actor_t *actor);
 
 
 static ngx_http_chat_field_t  ngx_http_chat_ws_hello_fields[] = {
@@ -159,10 +161,45 @@ ngx_http_chat_ws_hello_known(ngx_http_chat_ws_t *ws,
         return;
     }
 
+    if (ws->actor.kind == 0
+        && ngx_http_chat_ws_hello_limits(ws, actor) != NGX_OK)
+    {
+        return;
+    }
+
     /* its subscriptions refer to it */
 
     ws->actor = *actor;
     ws->expires = expires;
 
     ngx_http_chat_ws_enter(ws, ref);
+}
+
+
+/* handshake and stream were a stranger's; NGX_DECLINED: it is closed */
+
+static ngx_int_t
+ngx_http_chat_ws_hello_limits(ngx_http_chat_ws_t *ws,
+    ngx_http_chat_actor_t *actor)
+{
+    ngx_msec_t  wait;
+
+    wait = ngx_http_chat_limit_enter(ws->conf->limit, actor,
+                                     &ws->peer.sockaddr);
+    if (wait != 0) {
+        ngx_http_chat_ws_bye_after(ws, NGX_HTTP_CHAT_WS_BUSY, wait);
+        return NGX_DECLINED;
+    }
+
+    ngx_http_chat_limit_close(&ws->stream);
+
+    if (ngx_http_chat_limit_open(&ws->stream, ws->conf->limit, actor,
+                                 &ws->peer.sockaddr)
+        != NGX_OK)
+    {
+        ngx_http_chat_ws_bye(ws, NGX_HTTP_CHAT_WS_TOO_MANY);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
 }

@@ -238,6 +238,14 @@ static void
 ngx_http_chat_ws_frame(ngx_http_chat_ws_t *ws,
     ngx_http_chat_wsframe_message_t *m)
 {
+    if (!ws->echo && !ws->closing
+        && m->opcode != NGX_HTTP_CHAT_WSFRAME_CLOSE
+        && ngx_http_chat_limit_frame(ws->conf->limit, &ws->frames) != 0)
+    {
+        ngx_http_chat_ws_bye(ws, NGX_HTTP_CHAT_WS_FLOOD);
+        return;
+    }
+
     switch (m->opcode) {
 
     case NGX_HTTP_CHAT_WSFRAME_PING:
@@ -695,8 +703,15 @@ ngx_http_chat_ws_close_frame(ngx_http_chat_ws_t *ws, ngx_uint_t code)
 void
 ngx_http_chat_ws_bye(ngx_http_chat_ws_t *ws, ngx_uint_t code)
 {
-    u_char      *p;
-    ngx_uint_t   after;
+    ngx_http_chat_ws_bye_after(ws, code, 100);
+}
+
+
+void
+ngx_http_chat_ws_bye_after(ngx_http_chat_ws_t *ws, ngx_uint_t code,
+    ngx_msec_t after)
+{
+    u_char  *p;
 
     if (ws->closing || ws->broken) {
         return;
@@ -704,7 +719,7 @@ ngx_http_chat_ws_bye(ngx_http_chat_ws_t *ws, ngx_uint_t code)
 
     /* so that clients of a worker that leaves do not come back at once */
 
-    after = 100 + (ngx_uint_t) ngx_random() % 2000;
+    after += (ngx_msec_t) ngx_random() % 2000;
 
     p = ngx_http_chat_ws_text(ws, sizeof("{\"type\":\"bye\",\"code\":,"
                                          "\"after_ms\":}")
@@ -713,7 +728,7 @@ ngx_http_chat_ws_bye(ngx_http_chat_ws_t *ws, ngx_uint_t code)
         return;
     }
 
-    p = ngx_sprintf(p, "{\"type\":\"bye\",\"code\":%ui,\"after_ms\":%ui}",
+    p = ngx_sprintf(p, "{\"type\":\"bye\",\"code\":%ui,\"after_ms\":%M}",
                     code, after);
 
     ngx_http_chat_ws_trim(ws, p);

@@ -13,6 +13,7 @@
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_fields.h"
+#include "ngx_http_chat_limit.h"
 #include "ngx_http_chat_store.h"
 #include "ngx_http_chat_ws.h"
 #include "ngx_http_chat_wsframe.h"
@@ -50,6 +51,7 @@
 #define NGX_HTTP_CHAT_WS_ABNORMAL    1006    /* never sent */
 #define NGX_HTTP_CHAT_WS_ERROR       1011
 #define NGX_HTTP_CHAT_WS_RELOAD      1012
+#define NGX_HTTP_CHAT_WS_BUSY        1013
 #define NGX_HTTP_CHAT_WS_SLOW        4001
 #define NGX_HTTP_CHAT_WS_NO_PONG     4003
 #define NGX_HTTP_CHAT_WS_EXPIRED     4004
@@ -57,7 +59,9 @@
 #define NGX_HTTP_CHAT_WS_BAD_FRAME   4400
 #define NGX_HTTP_CHAT_WS_NO_AUTH     4401
 #define NGX_HTTP_CHAT_WS_NO_HELLO    4408
+#define NGX_HTTP_CHAT_WS_TOO_MANY    4409
 #define NGX_HTTP_CHAT_WS_GONE        4410
+#define NGX_HTTP_CHAT_WS_FLOOD       4429
 
 
 typedef struct ngx_http_chat_ws_s        ngx_http_chat_ws_t;
@@ -103,6 +107,10 @@ struct ngx_http_chat_ws_s {
     ngx_msec_t                 stalled;      /* no progress since */
     ngx_msec_t                 drain;
     int64_t                    expires;      /* ms since the epoch; 0 */
+
+    int64_t                    frames;       /* bucket of limit "frames" */
+    ngx_http_chat_limit_stream_t  stream;
+    ngx_http_chat_limit_peer_t    peer;
 
     ngx_msec_t                 started;
     off_t                      received;
@@ -221,6 +229,10 @@ void ngx_http_chat_ws_close(ngx_http_chat_ws_t *ws, ngx_uint_t code);
 /* the same, with a "bye" before it */
 void ngx_http_chat_ws_bye(ngx_http_chat_ws_t *ws, ngx_uint_t code);
 
+/* the same; the client comes back after so many ms, or a bit later */
+void ngx_http_chat_ws_bye_after(ngx_http_chat_ws_t *ws, ngx_uint_t code,
+    ngx_msec_t after);
+
 /* frees what is to be sent */
 void ngx_http_chat_ws_discard(ngx_http_chat_ws_t *ws);
 
@@ -236,6 +248,13 @@ void ngx_http_chat_ws_message(ngx_http_chat_ws_t *ws, ngx_str_t *text);
 /* answers with an error; field and ref may be NULL */
 void ngx_http_chat_ws_error(ngx_http_chat_ws_t *ws, const u_char *ref,
     const char *code, const char *field, const char *detail);
+
+/*
+ * Asks the limits for what the frame wants.  NGX_DECLINED: an error has been
+ * answered that says when to come back.
+ */
+ngx_int_t ngx_http_chat_ws_limit(ngx_http_chat_ws_frame_t *frame,
+    ngx_http_chat_limit_action_e action);
 
 /* the error of an outcome of an SQL function */
 void ngx_http_chat_ws_outcome(ngx_http_chat_ws_t *ws, const u_char *ref,

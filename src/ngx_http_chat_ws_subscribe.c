@@ -29,6 +29,7 @@ static ngx_http_chat_ws_sub_t **ngx_http_chat_ws_sub_find(
 static void ngx_http_chat_ws_sub_remove(ngx_http_chat_ws_t *ws,
     ngx_http_chat_ws_sub_t **p);
 static void ngx_http_chat_ws_sub_start(ngx_http_chat_ws_sub_t *sub);
+static void ngx_http_chat_ws_sub_busy(ngx_http_chat_ws_sub_t *sub);
 static void ngx_http_chat_ws_sub_end(ngx_http_chat_ws_sub_t *sub,
     ngx_str_t *outcome);
 static void ngx_http_chat_ws_sub_opened(ngx_http_chat_feed_t *f,
@@ -159,6 +160,7 @@ ngx_http_chat_ws_sub_add(ngx_http_chat_ws_frame_t *frame,
     sub->feed.conversation = t->conversation;
     sub->feed.since = cursor.seq;
     sub->feed.tail = tail;
+    sub->feed.limit = ws->conf->limit;
     sub->feed.transport = NGX_HTTP_CHAT_T_WS;
     sub->feed.calls = &ngx_http_chat_ws_calls;
 
@@ -267,6 +269,11 @@ ngx_http_chat_ws_sub_start(ngx_http_chat_ws_sub_t *sub)
         }
     }
 
+    if (rc == NGX_BUSY) {
+        ngx_http_chat_ws_sub_busy(sub);
+        return;
+    }
+
     if (rc == NGX_ERROR) {
         ws->retry = 1;
         ngx_http_chat_ws_timer_set(ws);
@@ -282,6 +289,32 @@ ngx_http_chat_ws_sub_start(ngx_http_chat_ws_sub_t *sub)
     /* nothing to read: live from here */
 
     sub->state = NGX_HTTP_CHAT_WS_LIVE;
+}
+
+
+/*
+ * Too many subscribe at once.  A connection that has nothing yet comes back
+ * later, maybe to another worker; one that has would only bring more.
+ */
+
+static void
+ngx_http_chat_ws_sub_busy(ngx_http_chat_ws_sub_t *sub)
+{
+    ngx_http_chat_ws_t      *ws;
+    ngx_http_chat_ws_sub_t  *other;
+
+    ws = sub->ws;
+
+    for (other = ws->subs; other != NULL; other = other->next) {
+
+        if (other->answered) {
+            ws->retry = 1;
+            ngx_http_chat_ws_timer_set(ws);
+            return;
+        }
+    }
+
+    ngx_http_chat_ws_bye_after(ws, NGX_HTTP_CHAT_WS_BUSY, sub->feed.wait);
 }
 
 
