@@ -272,6 +272,12 @@ core_vsprintf(u_char *p, u_char *last, const char *fmt, va_list args)
             fmt++;
             break;
 
+        case 'M':
+            n = snprintf(text, sizeof(text), "%lu",
+                         (unsigned long) va_arg(args, ngx_msec_t));
+            fmt++;
+            break;
+
         default:
 
             /* the longest integers only: %ui, %uL, %uz */

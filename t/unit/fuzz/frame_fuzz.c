@@ -235,6 +235,46 @@ ngx_http_chat_ws_bye(ngx_http_chat_ws_t *w, ngx_uint_t code)
 
 
 void
+ngx_http_chat_ws_bye_after(ngx_http_chat_ws_t *w, ngx_uint_t code,
+    ngx_msec_t after)
+{
+    ws.closing = 1;
+}
+
+
+ngx_msec_t
+ngx_http_chat_limit_take(ngx_http_chat_limit_conf_t *c,
+    ngx_http_chat_limit_action_e action, ngx_http_chat_actor_t *actor,
+    struct sockaddr *sa)
+{
+    return random_bit;
+}
+
+
+ngx_msec_t
+ngx_http_chat_limit_enter(ngx_http_chat_limit_conf_t *c,
+    ngx_http_chat_actor_t *actor, struct sockaddr *sa)
+{
+    return 0;
+}
+
+
+ngx_int_t
+ngx_http_chat_limit_open(ngx_http_chat_limit_stream_t *s,
+    ngx_http_chat_limit_conf_t *c, ngx_http_chat_actor_t *actor,
+    struct sockaddr *sa)
+{
+    return random_bit ? NGX_BUSY : NGX_OK;
+}
+
+
+void
+ngx_http_chat_limit_close(ngx_http_chat_limit_stream_t *s)
+{
+}
+
+
+void
 ngx_http_chat_ws_enter(ngx_http_chat_ws_t *w, const u_char *ref)
 {
 }
