@@ -249,6 +249,22 @@ ngx_http_chat_sse_out_send(ngx_http_chat_sse_t *s)
 
     rc = ngx_http_output_filter(r, out);
 
+#if (NGX_HTTP_SSL)
+
+    /*
+     * The end of a chunk follows the flush, and may stay in the buffer of TLS
+     * with nobody to wait for: the socket takes more
+     */
+
+    if (rc == NGX_AGAIN && r->http_version < NGX_HTTP_VERSION_20
+        && (c->buffered & NGX_SSL_BUFFERED) && c->write->ready
+        && !c->write->delayed)
+    {
+        rc = ngx_http_output_filter(r, NULL);
+    }
+
+#endif
+
     if (rc == NGX_ERROR || c->error) {
         return NGX_ERROR;
     }
