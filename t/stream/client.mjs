@@ -1,39 +1,60 @@
-// A client of the stream for the tests: HTTP/1.1 and HTTP/2 (cleartext, with
-// prior knowledge), long poll and server-sent events, behind one interface.
+// A client of the stream for the tests: long poll and server-sent events over
+// HTTP/1.1 and HTTP/2, and WebSocket, behind one interface.  "h1" and "h2" are
+// cleartext, h2 with prior knowledge; "h1s" and "h2s" are over TLS, where ALPN
+// decides.
 
+import crypto from 'node:crypto';
+import fs from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
+import https from 'node:https';
 
 export const env = JSON.parse(process.env.CHAT_STREAM);
+
+const tls = {
+    ca: env.ca && fs.readFileSync(env.ca), servername: 'localhost',
+};
 
 
 // One connection for one request.  Resolves with {status, headers, body}, a
 // readable stream, once the header is there; close() aborts it.
 
-function start(protocol, method, path, headers, body, signal) {
-    return protocol === 'h2' ? start2(method, path, headers, body, signal)
-                             : start1(method, path, headers, body, signal);
+export function start(protocol, method, path, headers, body, signal) {
+    return protocol.startsWith('h2')
+        ? start2(protocol, method, path, headers, body, signal)
+        : start1(protocol, method, path, headers, body, signal);
 }
 
-function start1(method, path, headers, body, signal) {
+function start1(protocol, method, path, headers, body, signal) {
     return new Promise((resolve, reject) => {
-        const request = http.request({
-            host: '127.0.0.1', port: env.h1, method, path, headers,
-            agent: false, signal,
-        }, (response) => resolve({
+        const request = request1(protocol, {method, path, headers, signal});
+
+        request.on('response', (response) => resolve({
             status: response.statusCode, headers: response.headers,
             version: response.httpVersion, body: response,
+            alpn: response.socket.alpnProtocol,
             close: () => request.destroy(),
         }));
-
         request.on('error', reject);
         request.end(body);
     });
 }
 
-function start2(method, path, headers, body, signal) {
+function request1(protocol, options) {
+    const module = protocol === 'h1s' ? https : http;
+
+    return module.request({
+        ...tls, ALPNProtocols: ['http/1.1'], host: '127.0.0.1',
+        port: env[protocol], agent: false, ...options,
+    });
+}
+
+function start2(protocol, method, path, headers, body, signal) {
     return new Promise((resolve, reject) => {
-        const session = http2.connect(`http://127.0.0.1:${env.h2}`);
+        const scheme = protocol === 'h2s' ? 'https' : 'http';
+        const session = http2.connect(
+            `${scheme}://127.0.0.1:${env[protocol]}`,
+            protocol === 'h2s' ? tls : {});
         const request = session.request({
             ':method': method, ':path': path, ...headers,
         }, {endStream: body === undefined, signal});
@@ -43,7 +64,7 @@ function start2(method, path, headers, body, signal) {
         request.on('close', () => session.close());
         request.on('response', (head) => resolve({
             status: head[':status'], headers: head, version: '2.0',
-            body: request,
+            body: request, alpn: session.alpnProtocol,
             close: () => {
                 request.close(http2.constants.NGHTTP2_CANCEL);
             },
@@ -55,7 +76,7 @@ function start2(method, path, headers, body, signal) {
     });
 }
 
-async function text(body) {
+export async function text(body) {
     body.setEncoding('utf8');
 
     let all = '';
@@ -65,6 +86,122 @@ async function text(body) {
     }
 
     return all;
+}
+
+
+// The handshake of a WebSocket: {status, headers, socket, head}, or an answer
+// as that of start().
+
+export function upgrade(protocol, path, headers) {
+    return new Promise((resolve, reject) => {
+        const key = crypto.randomBytes(16).toString('base64');
+        const request = request1(protocol, {path, headers: {
+            connection: 'Upgrade', upgrade: 'websocket',
+            'sec-websocket-version': '13', 'sec-websocket-key': key,
+            'sec-websocket-protocol': 'chat.v1', ...headers,
+        }});
+        const accept = crypto.createHash('sha1')
+            .update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+            .digest('base64');
+
+        request.on('upgrade', (response, socket, head) => {
+            if (response.headers['sec-websocket-accept'] !== accept) {
+                reject(new Error('wrong Sec-WebSocket-Accept'));
+                return;
+            }
+
+            resolve({status: response.statusCode, headers: response.headers,
+                     socket, head});
+        });
+        request.on('response', (response) => resolve({
+            status: response.statusCode, headers: response.headers,
+            body: response,
+        }));
+        request.on('error', reject);
+        request.end();
+    });
+}
+
+const CLOSE = 8, PING = 9, PONG = 10;
+
+// Frames over the socket of such a handshake.  on(json) for each message,
+// ended(code) once, 1006 when there was no close frame.
+
+export class Frames {
+    buffer = Buffer.alloc(0);
+    code = 1006;
+
+    constructor({socket, head}, on, ended) {
+        this.socket = socket;
+        this.on = on;
+
+        socket.on('data', (part) => this.feed(part));
+        socket.on('error', () => socket.destroy());
+        socket.on('close', () => ended(this.code));
+
+        this.feed(head);
+    }
+
+    send(json) {
+        this.write(1, Buffer.from(JSON.stringify(json)));
+    }
+
+    write(opcode, payload) {
+        const mask = crypto.randomBytes(4);
+        const long = payload.length > 125;
+        const head = Buffer.from([0x80 | opcode,
+            0x80 | (long ? 126 : payload.length),
+            ...long ? [payload.length >> 8, payload.length & 255] : []]);
+
+        if (payload.length > 65535) {
+            throw new Error('a frame is too long');
+        }
+
+        this.socket.write(Buffer.concat([head, mask,
+            payload.map((byte, i) => byte ^ mask[i & 3])]));
+    }
+
+    feed(part) {
+        this.buffer = Buffer.concat([this.buffer, part]);
+
+        for (;;) {
+            const b = this.buffer;
+            const n = b.length < 2 ? 0 : b[1];
+            const head = n < 126 ? 2 : n === 126 ? 4 : 10;
+
+            if (b.length < head) {
+                return;
+            }
+
+            const length = n < 126 ? n : n === 126 ? b.readUInt16BE(2)
+                : Number(b.readBigUInt64BE(2));
+
+            if (b.length < head + length) {
+                return;
+            }
+
+            this.buffer = b.subarray(head + length);
+            this.frame(b[0] & 15, b.subarray(head, head + length));
+        }
+    }
+
+    frame(opcode, payload) {
+        if (opcode === CLOSE) {
+            this.code = payload.length ? payload.readUInt16BE(0) : 1005;
+            this.write(CLOSE, payload);
+            this.socket.end();
+
+        } else if (opcode === PING) {
+            this.write(PONG, payload);
+
+        } else if (opcode === 1) {
+            this.on(JSON.parse(payload.toString()));
+        }
+    }
+
+    pause() { this.socket.pause(); }
+    resume() { this.socket.resume(); }
+    close() { this.socket.destroy(); }
 }
 
 
@@ -99,7 +236,7 @@ export async function send(who, conversation, message, more = {}) {
     const id = `n-${process.pid}-${++sent}`;
 
     for (;;) {
-        const answer = await call('h1', who, 'POST',
+        const answer = await call(env.plain, who, 'POST',
             `conversations/${conversation}/messages`,
             {client_msg_id: id, text: message, ...more}).catch(() => null);
 
@@ -121,7 +258,7 @@ export function sleep(ms) {
 
 // Calls f until it returns something true; rejects after so many ms.
 
-export async function until(f, what, ms = 10000) {
+export async function until(f, what, ms = 30000) {
     const deadline = Date.now() + ms;
 
     for (;;) {
@@ -233,7 +370,9 @@ export class Reader {
     async start() {
         this.running = true;
 
-        if (this.transport === 'sse') {
+        if (this.transport === 'ws') {
+            await this.websocket();
+        } else if (this.transport === 'sse') {
             await this.stream();
         } else {
             await this.poll({wait: 0});
@@ -364,11 +503,96 @@ export class Reader {
         }
     }
 
+    // The same over a WebSocket.
+
+    async websocket() {
+        const answer = await upgrade(this.protocol, '/support/v1/stream',
+            {authorization: `Bearer ${env.tokens[this.who]}`,
+             ...this.options.headers});
+
+        this.status = answer.status;
+        this.headers = answer.headers;
+        this.workers.add(Number(answer.headers['x-worker']));
+
+        if (answer.status !== 101) {
+            this.problem = JSON.parse(await text(answer.body));
+            return;
+        }
+
+        this.opened++;
+        this.over = false;
+
+        this.answer = new Frames(answer, (json) => this.message(json),
+            (code) => {
+                this.codes.push(code);
+                this.over = true;
+
+                if (this.running && this.options.again) {
+                    this.again();
+                }
+            });
+
+        this.answer.send({
+            type: 'subscribe', ref: 1, conversation: this.options.conversation,
+            ...this.next !== null ? {since: this.next} : {},
+        });
+
+        const before = this.opened;
+        await until(() => this.subscribed >= before || this.over
+            || this.problem, 'the begin of the stream');
+    }
+
+    codes = [];
+
+    message(json) {
+        this.raw.push({data: json});
+
+        if (json.type === 'subscribed' || json.type === 'events') {
+            this.state = json.state ?? this.state;
+            this.events.push(...json.events);
+            this.next = json.next;
+
+            if (!json.complete) {
+                this.resets.push(json.reason);
+            }
+
+            this.subscribed += json.type === 'subscribed' ? 1 : 0;
+        } else if (json.type === 'error') {
+            this.problem = json;
+        } else if (json.type === 'bye') {
+            this.byes.push(json);
+        } else if (json.seq !== undefined) {
+            this.events.push(json);
+            this.next = `${env.epoch}.${json.seq}`;
+        } else if (json.type !== 'welcome' && json.type !== 'heartbeat') {
+            this.signals.push(json);
+        }
+    }
+
+    // Slow: nothing is read from the connection.
+
+    pause() {
+        this.paused = true;
+
+        if (this.transport === 'ws') {
+            this.answer.pause();
+        }
+    }
+
+    resume() {
+        this.paused = false;
+
+        if (this.transport === 'ws') {
+            this.answer.resume();
+        }
+    }
+
     async again() {
         while (this.running) {
             try {
                 this.ended = null;
-                await this.stream();
+                await (this.transport === 'ws' ? this.websocket()
+                                               : this.stream());
                 return;
             } catch {
                 await sleep(50);
@@ -425,7 +649,7 @@ export class Reader {
 
     // Until that many events are there, or the test fails.
 
-    async has(n, ms = 10000) {
+    async has(n, ms = 30000) {
         await until(() => this.events.length >= n,
             `${this.transport} ${this.protocol}: ${n} events of `
             + `${this.events.length}`, ms);
@@ -458,7 +682,7 @@ export function stop() {
 // A metric of chat_status, summed over the labels that are not named.
 
 export async function metric(name) {
-    const answer = await start('h1', 'GET', '/status', {});
+    const answer = await start(env.plain, 'GET', '/status', {});
     const lines = (await text(answer.body)).split('\n')
         .filter((line) => line.startsWith(name));
 

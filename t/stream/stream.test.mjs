@@ -1,6 +1,6 @@
 // What a reader of the stream may rely on, whatever carries it: the same
-// cases for long poll and server-sent events, over the protocol in
-// CHAT_STREAM.
+// cases for long poll, server-sent events and, over HTTP/1.1, WebSocket, over
+// the protocol in CHAT_STREAM.
 
 import test from 'node:test';
 import assert from 'node:assert/strict';
@@ -10,6 +10,9 @@ import {
 } from './client.mjs';
 
 const protocol = env.protocol;
+const one = protocol.startsWith('h1');
+const streams = one ? ['sse', 'ws'] : ['sse'];
+const transports = ['poll', ...streams];
 
 test.afterEach(stop);
 
@@ -47,6 +50,28 @@ async function everywhere(transport, who, options) {
 }
 
 
+// What a WebSocket may not have: a handshake, or a subscription.
+
+async function refused() {
+    const id = await conversation('one');
+    const stranger = await open('ws', protocol, 'nobody', {conversation: id});
+
+    assert.equal(stranger.status, 401);
+
+    for (const [who, options, code] of [
+        ['bob', {conversation: id}, 'not_found'],
+        ['alice', {conversation: 'x'}, 'not_found'],
+        ['alice', {conversation: env.gone}, 'gone'],
+        ['alice', {conversation: id, since: 'x'}, 'invalid_field'],
+    ]) {
+        const reader = await open('ws', protocol, who, options);
+
+        assert.equal(reader.problem.code, code, JSON.stringify(options));
+        reader.stop();
+    }
+}
+
+
 // One that is there all the time, for its heartbeat.
 
 let idle;
@@ -58,7 +83,7 @@ test.before(async () => {
 });
 
 
-for (const transport of ['poll', 'sse']) {
+for (const transport of transports) {
     const name = `${transport} over ${protocol}`;
 
     test(`${name}: from the beginning, in order, without notes`, async () => {
@@ -166,6 +191,11 @@ for (const transport of ['poll', 'sse']) {
     });
 
     test(`${name}: what it may not read is a problem`, async () => {
+        if (transport === 'ws') {
+            await refused();
+            return;
+        }
+
         const id = await conversation('one');
         const none = '01a20000-0000-7000-8000-000000000000';
         const cases = [
@@ -193,7 +223,8 @@ for (const transport of ['poll', 'sse']) {
     });
 
     test(`${name}: a client that goes away leaves nothing`, async () => {
-        const gauge = `chat_connections{transport="${transport}"`;
+        const label = transport === 'ws' ? 'websocket' : transport;
+        const gauge = `chat_connections{transport="${label}"`;
         const id = await conversation('hello');
         const before = await until(async () => {
             const n = await metric(gauge);
@@ -224,7 +255,7 @@ for (const transport of ['poll', 'sse']) {
         const dana = `agent:${env.dana}`;
 
         assert.deepEqual(reader.state.read, {});
-        assert.equal((await call('h1', 'dana', 'POST',
+        assert.equal((await call(env.plain, 'dana', 'POST',
             `conversations/${id}/read`, {seq: 1})).status, 204);
 
         await until(() => reader.state.read[dana] === 1
@@ -232,13 +263,17 @@ for (const transport of ['poll', 'sse']) {
                 && signal.upto === 1 && signal.sender.id === env.dana),
         'the read mark');
 
-        await call('h1', 'dana', 'POST', `conversations/${id}/typing`,
-            {on: true});
+        // who types says so again and again: a poll may be elsewhere by then
 
-        await until(() => reader.state.typing.some((p) => p.id === env.dana)
-            || reader.signals.some((signal) => signal.type === 'typing'
-                && signal.on && signal.sender.id === env.dana),
-        'typing');
+        await until(async () => {
+            await call(env.plain, 'dana', 'POST',
+                `conversations/${id}/typing`, {on: true});
+            await sleep(100);
+
+            return reader.state.typing.some((p) => p.id === env.dana)
+                || reader.signals.some((signal) => signal.type === 'typing'
+                    && signal.on && signal.sender.id === env.dana);
+        }, 'typing');
 
         assert.deepEqual(reader.events, []);
         assert.ok(reader.raw.every((event) => event.id === undefined));
@@ -278,7 +313,10 @@ test(`sse over ${protocol}: headers and the first event`, async () => {
 
     await reader.has(1);
 
-    assert.equal(reader.answer.version, protocol === 'h2' ? '2.0' : '1.1');
+    assert.equal(reader.answer.version, one ? '1.1' : '2.0');
+    assert.equal(reader.answer.alpn,
+        protocol === 'h1s' ? 'http/1.1' : protocol === 'h2s' ? 'h2' : one
+            ? undefined : 'h2c');
     assert.equal(reader.headers['content-type'], 'text/event-stream');
     assert.equal(reader.headers['cache-control'], 'no-store');
     assert.equal(reader.headers['x-accel-buffering'], 'no');
@@ -351,45 +389,46 @@ test(`sse over ${protocol}: text of several lines is one event`, async () => {
 
 // A reader that does not read: nothing is lost, and memory is bounded.
 
-test(`sse over ${protocol}: a slow reader gets everything`, async () => {
-    const id = await conversation('hello');
-    const reader = await open('sse', protocol, 'alice',
-        {conversation: id, since: `${env.epoch}.1`});
-    const other = await open('sse', protocol, 'dana',
-        {conversation: id, since: `${env.epoch}.1`});
-    const text = 'x'.repeat(16000);
+for (const transport of streams) {
+    test(`${transport} over ${protocol}: a slow reader`, async () => {
+        const id = await conversation('hello');
+        const reader = await open(transport, protocol, 'alice',
+            {conversation: id, since: `${env.epoch}.1`});
+        const other = await open(transport, protocol, 'dana',
+            {conversation: id, since: `${env.epoch}.1`});
+        const text = 'x'.repeat(16000);
 
-    reader.paused = true;
-    reader.answer.body.pause();
+        reader.pause();
 
-    for (let i = 0; i < 60; i++) {
-        await Promise.all(range(1, 10).map(() => send('dana', id, text)));
-        await call('h1', 'dana', 'POST', `conversations/${id}/typing`,
-            {on: i % 2 === 0});
-    }
+        for (let i = 0; i < 60; i++) {
+            await Promise.all(range(1, 10).map(() => send('dana', id, text)));
+            await call(env.plain, 'dana', 'POST', `conversations/${id}/typing`,
+                {on: i % 2 === 0});
+        }
 
-    await other.has(600, 20000);
-    await send('dana', id, 'the last');
-    await call('h1', 'dana', 'POST', `conversations/${id}/read`,
-        {seq: 602});
+        await other.has(600);
+        await send('dana', id, 'the last');
+        await call(env.plain, 'dana', 'POST', `conversations/${id}/read`,
+            {seq: 602});
 
-    reader.paused = false;
-    await reader.has(601, 30000);
-    await other.has(601);
+        reader.resume();
+        await reader.has(601);
+        await other.has(601);
 
-    assert.deepEqual(reader.seqs(), range(2, 602));
-    assert.deepEqual(other.seqs(), range(2, 602));
-    assert.equal(reader.events[600].text, 'the last');
+        assert.deepEqual(reader.seqs(), range(2, 602));
+        assert.deepEqual(other.seqs(), range(2, 602));
+        assert.equal(reader.events[600].text, 'the last');
 
-    // signals may have been left out, the state not
+        // signals may have been left out, the state not
 
-    await until(() => reader.state.read[`agent:${env.dana}`] === 602
-        || reader.signals.some((signal) => signal.type === 'read'
-            && signal.upto === 602), 'the read mark');
+        await until(() => reader.state.read[`agent:${env.dana}`] === 602
+            || reader.signals.some((signal) => signal.type === 'read'
+                && signal.upto === 602), 'the read mark');
 
-    reader.stop();
-    other.stop();
-});
+        reader.stop();
+        other.stop();
+    });
+}
 
 
 test(`sse over ${protocol}: an inbox`, async () => {
@@ -460,7 +499,7 @@ test(`sse over ${protocol}: a heartbeat`, async () => {
 
 // A reload: everybody is asked to come again, and nothing is missed.
 
-for (const transport of ['poll', 'sse']) {
+for (const transport of transports) {
     test(`${transport} over ${protocol}: a reload`, async () => {
         const id = await conversation('hello');
         const readers = await Promise.all(range(1, 12).map(() =>
@@ -491,7 +530,11 @@ for (const transport of ['poll', 'sse']) {
             assert.deepEqual(reader.seqs(), range(2, last));
             assert.deepEqual(reader.resets, []);
 
-            if (transport === 'sse') {
+            if (transport === 'ws') {
+                assert.deepEqual(reader.codes, [1012]);
+            }
+
+            if (transport !== 'poll') {
                 assert.deepEqual(reader.byes.map((bye) => bye.code), [1012]);
                 assert.ok(reader.byes[0].after_ms >= 0);
                 assert.ok(reader.opened > 1);
@@ -509,5 +552,5 @@ for (const transport of ['poll', 'sse']) {
 
 test(`${protocol}: all readers are gone in the end`, async () => {
     await until(async () => await metric('chat_connections') === 0,
-        'gauges at 0', 30000);
+        'gauges at 0');
 });
