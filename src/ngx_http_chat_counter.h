@@ -79,6 +79,7 @@ typedef enum {
 #define NGX_HTTP_CHAT_RESUME_READ    1
 #define NGX_HTTP_CHAT_RESUME_RESET   2       /* the cursor was not valid */
 #define NGX_HTTP_CHAT_RESUME_FAILED  3
+#define NGX_HTTP_CHAT_RESUME_SHARED  4       /* read for another one too */
 
 /* of NGX_HTTP_CHAT_S_CONNECTIONS; kind is an actor's */
 #define ngx_http_chat_counter_stream(transport, kind)                        \

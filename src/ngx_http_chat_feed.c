@@ -6,36 +6,25 @@
 
 #include "ngx_http_chat_append.h"
 #include "ngx_http_chat_counter.h"
-#include "ngx_http_chat_feed.h"
+#include "ngx_http_chat_feed_private.h"
 #include "ngx_http_chat_limit.h"
 #include "ngx_http_chat_presence.h"
+#include "ngx_http_chat_state.h"
 #include "ngx_http_chat_sweep.h"
-#include "ngx_http_chat_topic.h"
 
 
-static void ngx_http_chat_feed_join(ngx_http_chat_feed_t *f,
-    ngx_http_chat_feed_topic_t *t, ngx_str_t *who);
 static void ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s,
     void *data);
 static uint64_t ngx_http_chat_feed_age(ngx_http_chat_event_t *event);
-static void ngx_http_chat_feed_count(ngx_http_chat_feed_t *f,
-    ngx_uint_t result);
-static void ngx_http_chat_feed_confirmed(ngx_http_chat_feed_t *f);
 static void ngx_http_chat_feed_deliver_signal(ngx_http_chat_feed_t *f,
     ngx_http_chat_event_t *event);
 static void ngx_http_chat_feed_close(ngx_http_chat_subscriber_t *s,
     ngx_uint_t code);
 static ngx_uint_t ngx_http_chat_feed_at_head(ngx_http_chat_feed_t *f,
     ngx_http_chat_feed_topic_t *t);
-static void ngx_http_chat_feed_read_done(ngx_http_chat_call_t *call);
-static void ngx_http_chat_feed_advance(ngx_http_chat_feed_t *f,
-    ngx_http_chat_page_t *page);
-static void ngx_http_chat_feed_trust(ngx_http_chat_feed_t *f,
-    ngx_http_chat_feed_topic_t *t, ngx_http_chat_page_t *page);
 static void ngx_http_chat_feed_store_state(ngx_uint_t ready);
 static void ngx_http_chat_feed_bus_state(ngx_uint_t ready);
 static void ngx_http_chat_feed_asked(ngx_http_chat_bus_message_t *m);
-static ngx_uint_t ngx_http_chat_feed_is_old(ngx_http_chat_feed_t *f);
 
 
 static u_char      ngx_http_chat_feed_epoch[NGX_HTTP_CHAT_EPOCH_LEN];
@@ -51,7 +40,6 @@ ngx_int_t
 ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
 {
     ngx_str_t                    who;
-    ngx_uint_t                   at_head;
     ngx_http_chat_feed_topic_t  *t;
 
     t = ngx_http_chat_topic_get(&f->conversation, f->actor->site->id);
@@ -59,41 +47,24 @@ ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
         return NGX_ERROR;
     }
 
-    f->call = NULL;
+    f->read = NULL;
     f->present = 0;
     f->counted = 0;
     f->live = 0;
-    f->waiting = 0;
     f->sent = f->since;
 
-    ngx_memcpy(f->epoch, ngx_http_chat_store_epoch(),
-               NGX_HTTP_CHAT_EPOCH_LEN);
+    if (f->since >= 0 && f->epoch != NULL && ngx_http_chat_feed_is_old(f)) {
+        f->tail = 1;
+    }
+
+    f->epoch = ngx_http_chat_store_epoch();
 
     f->subscriber.deliver = ngx_http_chat_feed_deliver;
     f->subscriber.close = ngx_http_chat_feed_close;
 
     ngx_http_chat_topic_join(t, &f->subscriber);
 
-    at_head = t->confirmed && ngx_http_chat_feed_at_head(f, t);
-
-    if (!at_head) {
-        f->wait = (uint32_t) ngx_http_chat_limit_admit(f->limit);
-
-        if (f->wait != 0) {
-            ngx_http_chat_feed_leave(f);
-            return NGX_BUSY;
-        }
-    }
-
-    if (!t->confirmed) {
-
-        /* read once the bus says that nothing stored later can be missed */
-
-        f->waiting = 1;
-        return NGX_AGAIN;
-    }
-
-    if (at_head) {
+    if (ngx_http_chat_feed_at_head(f, t)) {
         f->live = 1;
         f->sent = t->head;
 
@@ -103,6 +74,17 @@ ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
 
         return NGX_OK;
     }
+
+    if (!ngx_http_chat_feed_read_shared(f)) {
+        f->wait = (uint32_t) ngx_http_chat_limit_admit(f->limit);
+
+        if (f->wait != 0) {
+            ngx_http_chat_feed_leave(f);
+            return NGX_BUSY;
+        }
+    }
+
+    /* sent once the bus says that nothing stored later can be missed */
 
     if (ngx_http_chat_feed_read(f) != NGX_OK) {
         ngx_http_chat_feed_leave(f);
@@ -115,19 +97,24 @@ ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
 
 /*
  * A topic that has heard everything since it was last read need not be read
- * again for the same actor, for as long as an agent's session is trusted.
+ * again for as long as an agent's session is trusted: by an agent, or by the
+ * same visitor.
  */
 
 static ngx_uint_t
 ngx_http_chat_feed_at_head(ngx_http_chat_feed_t *f,
     ngx_http_chat_feed_topic_t *t)
 {
-    if (f->since < 0 || f->tail
+    ngx_str_t  text;
+
+    if (!t->confirmed || f->since < 0 || f->tail
         || t->head < 0 || t->hint > t->head
         || t->site != f->actor->site->id
         || (ngx_msec_int_t) (t->trusted - ngx_current_msec) <= 0
         || f->since > t->head
-        || (f->version >= 0 && f->version != t->version))
+        || !ngx_http_chat_presence_known(t, f->actor)
+        || (f->stateful
+            && ngx_http_chat_state_get(t, f->actor->kind, &text) != NGX_OK))
     {
         return 0;
     }
@@ -137,22 +124,33 @@ ngx_http_chat_feed_at_head(ngx_http_chat_feed_t *f,
     }
 
     return f->since >= t->pub_head
-           && t->issued == f->actor->issued
+           && t->issued <= f->actor->issued
            && ngx_http_chat_id_eq(&t->owner, &f->actor->id);
+}
+
+
+ngx_int_t
+ngx_http_chat_feed_state(ngx_http_chat_feed_t *f, ngx_str_t *state)
+{
+    ngx_str_t                    text;
+    ngx_http_chat_feed_topic_t  *t;
+
+    t = ngx_http_chat_topic_of(f->subscriber.topic);
+
+    if (ngx_http_chat_state_get(t, f->actor->kind, &text) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_chat_presence_state(t, f->actor, &text, state);
 }
 
 
 void
 ngx_http_chat_feed_leave(ngx_http_chat_feed_t *f)
 {
-    if (f->call != NULL) {
-        f->call->data = NULL;
-        f->call->owner = NULL;
-        f->call = NULL;
-    }
+    ngx_http_chat_feed_read_leave(f);
 
     f->live = 0;
-    f->waiting = 0;
 
     if (f->present) {
         f->present = 0;
@@ -165,7 +163,7 @@ ngx_http_chat_feed_leave(ngx_http_chat_feed_t *f)
 }
 
 
-static void
+void
 ngx_http_chat_feed_join(ngx_http_chat_feed_t *f,
     ngx_http_chat_feed_topic_t *t, ngx_str_t *who)
 {
@@ -183,201 +181,6 @@ ngx_http_chat_feed_pause(ngx_http_chat_feed_t *f)
 }
 
 
-ngx_int_t
-ngx_http_chat_feed_read(ngx_http_chat_feed_t *f)
-{
-    ngx_uint_t             last, tail;
-    ngx_http_chat_args_t   args;
-    ngx_http_chat_call_t  *call;
-
-    if (f->call != NULL || f->waiting) {
-        return NGX_OK;
-    }
-
-    tail = f->tail || (f->sent >= 0 && ngx_http_chat_feed_is_old(f));
-    last = tail || f->sent < 0;
-
-    ngx_http_chat_args_init(&args);
-    ngx_http_chat_arg_actor(&args, f->actor);
-    ngx_http_chat_arg_id(&args, &f->conversation);
-
-    if (last) {
-        ngx_http_chat_arg_null(&args);
-
-    } else {
-        ngx_http_chat_arg_int8(&args, f->sent);
-    }
-
-    ngx_http_chat_arg_null(&args);
-    ngx_http_chat_arg_bool(&args, last);
-    ngx_http_chat_arg_int4(&args, last ? 50 : NGX_HTTP_CHAT_PAGE_EVENTS);
-    ngx_http_chat_arg_epoch(&args);
-
-    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
-                                    NGX_HTTP_CHAT_Q_EVENTS, &args,
-                                    ngx_http_chat_feed_read_done, f);
-    if (call == NULL) {
-        return NGX_ERROR;
-    }
-
-    call->owner = &f->call;
-
-    f->call = call;
-    f->live = 0;
-    f->tail = tail;
-    f->heard = ngx_http_chat_topic_of(f->subscriber.topic)->heard;
-
-    ngx_memcpy(f->epoch, ngx_http_chat_store_epoch(),
-               NGX_HTTP_CHAT_EPOCH_LEN);
-
-    return NGX_OK;
-}
-
-
-/* what it has seen belongs to another history */
-
-static ngx_uint_t
-ngx_http_chat_feed_is_old(ngx_http_chat_feed_t *f)
-{
-    return ngx_memcmp(f->epoch, ngx_http_chat_store_epoch(),
-                      NGX_HTTP_CHAT_EPOCH_LEN)
-           != 0;
-}
-
-
-static void
-ngx_http_chat_feed_read_done(ngx_http_chat_call_t *call)
-{
-    ngx_str_t                    state;
-    ngx_http_chat_feed_t        *f;
-    ngx_http_chat_page_t         page;
-    ngx_http_chat_feed_topic_t  *t;
-
-    f = call->data;
-
-    if (f == NULL) {
-        return;
-    }
-
-    if (call->rc != NGX_OK
-        || ngx_http_chat_page_read(&page, call->res, &f->conversation,
-                                   f->actor->site->id)
-           != NGX_OK)
-    {
-        ngx_http_chat_feed_count(f, NGX_HTTP_CHAT_RESUME_FAILED);
-        ngx_http_chat_feed_leave(f);
-        f->calls->opened(f, NULL);
-        return;
-    }
-
-    if (!ngx_http_chat_page_is(&page, "ok")) {
-        ngx_http_chat_feed_count(f, NGX_HTTP_CHAT_RESUME_FAILED);
-        ngx_http_chat_feed_leave(f);
-        f->calls->opened(f, &page);
-        ngx_http_chat_page_free(&page);
-        return;
-    }
-
-    if (ngx_http_chat_feed_is_old(f)) {
-
-        /* it waited for a connection, and the log has changed under it */
-
-        ngx_http_chat_page_free(&page);
-
-        if (ngx_http_chat_feed_read(f) != NGX_OK) {
-            ngx_http_chat_feed_leave(f);
-            f->calls->opened(f, NULL);
-        }
-
-        return;
-    }
-
-    if (f->tail) {
-        ngx_str_set(&page.reason, "epoch");
-        f->tail = 0;
-    }
-
-    ngx_http_chat_feed_count(f, page.reason.len != 0
-                                ? NGX_HTTP_CHAT_RESUME_RESET
-                                : NGX_HTTP_CHAT_RESUME_READ);
-    ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_RECOVERED, page.n);
-
-    t = ngx_http_chat_topic_of(f->subscriber.topic);
-
-    ngx_http_chat_feed_join(f, t, &page.body);
-    ngx_http_chat_feed_advance(f, &page);
-
-    /* something came while nothing was being read */
-
-    if (page.n == 0 && page.reason.len == 0 && !f->live
-        && ngx_http_chat_feed_read(f) == NGX_OK)
-    {
-        ngx_http_chat_page_free(&page);
-        return;
-    }
-
-    ngx_str_null(&state);
-
-    if (ngx_http_chat_presence_state(t, f->actor, &page.state, &state)
-        == NGX_OK)
-    {
-        page.state = state;
-        t->version = ngx_http_chat_page_version(&state);
-    }
-
-    f->calls->opened(f, &page);
-
-    ngx_http_chat_page_free(&page);
-
-    if (state.data != NULL) {
-        ngx_free(state.data);
-    }
-}
-
-
-/* what the page says of the subscriber and of the topic */
-
-static void
-ngx_http_chat_feed_advance(ngx_http_chat_feed_t *f,
-    ngx_http_chat_page_t *page)
-{
-    ngx_uint_t                   tail;
-    ngx_http_chat_feed_topic_t  *t;
-
-    t = ngx_http_chat_topic_of(f->subscriber.topic);
-
-    /* "more" of the last events points backwards */
-
-    tail = (f->sent < 0 || page->reason.len != 0);
-
-    if (page->more && !tail && page->n != 0) {
-        f->sent = page->events[page->n - 1]->seq;
-        return;
-    }
-
-    f->sent = page->head;
-
-    ngx_http_chat_topic_read(t, page->head, page->pub_head, f->heard);
-    ngx_http_chat_feed_trust(f, t, page);
-
-    f->live = (f->sent >= t->head && f->sent >= t->hint
-               && !ngx_http_chat_topic_doubts(t, f->heard));
-}
-
-
-static void
-ngx_http_chat_feed_trust(ngx_http_chat_feed_t *f,
-    ngx_http_chat_feed_topic_t *t, ngx_http_chat_page_t *page)
-{
-    if (f->actor->kind == NGX_HTTP_CHAT_VISITOR) {
-        t->owner = f->actor->id;
-        t->issued = f->actor->issued;
-    }
-
-    t->trusted = ngx_current_msec + NGX_HTTP_CHAT_TOPIC_TRUST;
-}
-
-
 static void
 ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s, void *data)
 {
@@ -388,7 +191,7 @@ ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s, void *data)
     event = data;
 
     if (event == NULL) {
-        ngx_http_chat_feed_confirmed(f);
+        ngx_http_chat_feed_read_confirmed(f);
         return;
     }
 
@@ -433,32 +236,12 @@ ngx_http_chat_feed_age(ngx_http_chat_event_t *event)
 }
 
 
-/* how the subscription began; once */
-
-static void
+void
 ngx_http_chat_feed_count(ngx_http_chat_feed_t *f, ngx_uint_t result)
 {
     if (!f->counted) {
         f->counted = 1;
         ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_RESUMES, result, 1);
-    }
-}
-
-
-/* may end the subscription */
-
-static void
-ngx_http_chat_feed_confirmed(ngx_http_chat_feed_t *f)
-{
-    if (!f->waiting) {
-        return;
-    }
-
-    f->waiting = 0;
-
-    if (ngx_http_chat_feed_read(f) != NGX_OK) {
-        ngx_http_chat_feed_leave(f);
-        f->calls->opened(f, NULL);
     }
 }
 
@@ -469,7 +252,7 @@ static void
 ngx_http_chat_feed_deliver_signal(ngx_http_chat_feed_t *f,
     ngx_http_chat_event_t *event)
 {
-    if (f->waiting
+    if (ngx_http_chat_feed_read_waits(f)
         || (event->audience & f->actor->kind) == 0
         || ngx_http_chat_id_eq(&event->sender, &f->actor->id))
     {

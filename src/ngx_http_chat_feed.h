@@ -19,7 +19,8 @@
  * of order or with a hole.
  */
 
-typedef struct ngx_http_chat_feed_s  ngx_http_chat_feed_t;
+typedef struct ngx_http_chat_feed_s       ngx_http_chat_feed_t;
+typedef struct ngx_http_chat_feed_read_s  ngx_http_chat_feed_read_t;
 
 
 /* what a transport does with it; one table for all of its feeds */
@@ -63,19 +64,19 @@ struct ngx_http_chat_feed_s {
     ngx_http_chat_actor_t    *actor;         /* the owner's; may be renewed */
     ngx_http_chat_id_t        conversation;
     int64_t                   since;         /* -1: the last events */
-    int64_t                   version;       /* of the state; -1: unknown */
     ngx_http_chat_limit_conf_t  *limit;      /* of reads; NULL: none */
+    u_char                   *epoch;         /* of since and sent, as
+                                              * store.h has it; NULL: now's */
     unsigned                  tail:1;        /* another epoch: the last 50 */
+    unsigned                  stateful:1;    /* wants the state at once */
     unsigned                  transport:2;   /* as in counter.h */
 
     /* the feed's own */
     ngx_http_chat_subscriber_t  subscriber;
-    ngx_http_chat_call_t     *call;
+    ngx_http_chat_feed_read_t  *read;        /* that it waits for */
+    ngx_queue_t               readers;       /* of it */
     int64_t                   sent;          /* all up to it has been seen */
-    u_char                    epoch[NGX_HTTP_CHAT_EPOCH_LEN];  /* of "sent" */
-    ngx_uint_t                heard;         /* the topic's, at the read */
     unsigned                  live:1;
-    unsigned                  waiting:1;     /* for the bus */
     unsigned                  present:1;
     unsigned                  counted:1;     /* as a resume */
     uint32_t                  wait;          /* of NGX_BUSY: ms */
@@ -87,7 +88,8 @@ ngx_int_t ngx_http_chat_feed_init(ngx_cycle_t *cycle,
 void ngx_http_chat_feed_exit(void);
 
 /*
- * NGX_OK: there is nothing after "since", and live events follow.
+ * NGX_OK: there is nothing after "since", live events follow, and the state,
+ * if it is wanted, is that of ngx_http_chat_feed_state().
  * NGX_AGAIN: opened() will be called.  NGX_ERROR: PostgreSQL is away or out
  * of memory; nothing has been subscribed.  NGX_BUSY: likewise, since too many
  * subscribe that have to be read for; in f->wait ms there is room.
@@ -95,9 +97,17 @@ void ngx_http_chat_feed_exit(void);
 ngx_int_t ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f);
 
 /*
+ * The state as the actor may see it, without a read; malloc'ed, the caller
+ * frees it.  NGX_DECLINED: it has to be read; NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_chat_feed_state(ngx_http_chat_feed_t *f,
+    ngx_str_t *state);
+
+/*
  * Reads what comes after f->sent: the next page, or what a slow reader has
  * missed since ngx_http_chat_feed_pause(), or the state alone.  opened() is
- * called as above, once when a read is under way already.  If the log has
+ * called as above, once when a read is under way already.  Those who want
+ * the same at the same time share one statement.  If the log has
  * another epoch by now it is the last events, with a reason.  NGX_ERROR:
  * nothing has changed, try later.
  */

@@ -138,7 +138,7 @@ ngx_http_chat_inbox_close(ngx_http_chat_subscriber_t *s, ngx_uint_t code)
 
     i = ngx_http_chat_inbox_of(s);
 
-    i->close(i, code);
+    i->calls->close(i, code);
 }
 
 
@@ -268,9 +268,11 @@ ngx_http_chat_inbox_page(ngx_http_chat_inbox_t *i, ngx_str_t *body,
         ngx_memcpy(i->next, next, i->cursor.len);
     }
 
+    i->news = news;
+
     if (!i->opened || news) {
         i->opened = 1;
-        i->page(i, page);
+        i->calls->page(i, page);
     }
 
     json_decref(page);
@@ -281,5 +283,5 @@ static void
 ngx_http_chat_inbox_failed(ngx_http_chat_inbox_t *i, ngx_str_t *outcome)
 {
     ngx_http_chat_inbox_leave(i);
-    i->failed(i, outcome);
+    i->calls->failed(i, outcome);
 }

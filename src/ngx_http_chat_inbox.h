@@ -28,17 +28,9 @@
 typedef struct ngx_http_chat_inbox_s  ngx_http_chat_inbox_t;
 
 
-/*
- * Embedded in a transport's object, which owns it, fills in the first part
- * and calls ngx_http_chat_inbox_leave() before it goes away.  Each callback
- * may do so.
- */
+/* what a transport does with it; one table for all of its inboxes */
 
-struct ngx_http_chat_inbox_s {
-    ngx_http_chat_actor_t      *actor;       /* the owner's */
-    ngx_str_t                   filter[4];   /* status, assignee, team, label;
-                                              * owner's memory, or empty */
-    ngx_str_t                   cursor;      /* likewise; empty: the list */
+typedef struct {
 
     /*
      * What chat.inbox_1() says: "conversations", "more", "complete", "next";
@@ -58,6 +50,21 @@ struct ngx_http_chat_inbox_s {
     /* a close code of hub.h; it has not been left yet */
     void                      (*close)(ngx_http_chat_inbox_t *i,
                                   ngx_uint_t code);
+} ngx_http_chat_inbox_calls_t;
+
+
+/*
+ * Embedded in a transport's object, which owns it, fills in the first part
+ * and calls ngx_http_chat_inbox_leave() before it goes away.  Each callback
+ * may do so.
+ */
+
+struct ngx_http_chat_inbox_s {
+    const ngx_http_chat_inbox_calls_t  *calls;
+    ngx_http_chat_actor_t      *actor;       /* the owner's */
+    ngx_str_t                  *filter;      /* status, assignee, team, label;
+                                              * owner's memory, or empty */
+    ngx_str_t                   cursor;      /* likewise; empty: the list */
 
     /* the inbox' own */
     ngx_http_chat_subscriber_t  subscriber;
@@ -66,6 +73,7 @@ struct ngx_http_chat_inbox_s {
     ngx_msec_t                  since;       /* of the last read */
     u_char                      next[NGX_HTTP_CHAT_INBOX_CURSOR];
     unsigned                    opened:1;
+    unsigned                    news:1;      /* the page has some */
     unsigned                    moved:1;
     unsigned                    paused:1;
 };

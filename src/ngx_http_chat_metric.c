@@ -29,7 +29,7 @@ static const char  *ngx_http_chat_metric_codes[] = {
 };
 
 static const char  *ngx_http_chat_metric_resumes[] = {
-    "hot", "read", "reset", "failed", NULL
+    "hot", "read", "reset", "failed", "shared", NULL
 };
 
 static const char  *ngx_http_chat_metric_gaps[] = {

@@ -17,7 +17,18 @@ typedef struct {
 } ngx_http_chat_worker_t;
 
 
+typedef struct {
+    ngx_http_chat_id_t        id;
+    ngx_str_t                 who;           /* malloc */
+} ngx_http_chat_name_t;
+
+
+static ngx_http_chat_name_t *ngx_http_chat_participant_slot(
+    ngx_http_chat_id_t *id);
+
+
 static ngx_queue_t             ngx_http_chat_participants_due;
+static ngx_http_chat_name_t    ngx_http_chat_names[NGX_HTTP_CHAT_NAMES];
 static ngx_http_chat_worker_t  ngx_http_chat_workers[NGX_HTTP_CHAT_WORKERS];
 
 
@@ -26,6 +37,80 @@ ngx_http_chat_participant_init(void)
 {
     ngx_queue_init(&ngx_http_chat_participants_due);
     ngx_memzero(ngx_http_chat_workers, sizeof(ngx_http_chat_workers));
+}
+
+
+void
+ngx_http_chat_participant_exit(void)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_CHAT_NAMES; i++) {
+
+        if (ngx_http_chat_names[i].who.data != NULL) {
+            ngx_free(ngx_http_chat_names[i].who.data);
+        }
+    }
+
+    ngx_memzero(ngx_http_chat_names, sizeof(ngx_http_chat_names));
+}
+
+
+/* the end of an id is random */
+
+static ngx_http_chat_name_t *
+ngx_http_chat_participant_slot(ngx_http_chat_id_t *id)
+{
+    return &ngx_http_chat_names[(id->data[14] << 8 | id->data[15])
+                                % NGX_HTTP_CHAT_NAMES];
+}
+
+
+void
+ngx_http_chat_participant_called(ngx_http_chat_id_t *id, ngx_str_t *who)
+{
+    u_char                *p;
+    ngx_http_chat_name_t  *n;
+
+    n = ngx_http_chat_participant_slot(id);
+
+    if (ngx_http_chat_id_eq(&n->id, id) && n->who.len == who->len
+        && ngx_memcmp(n->who.data, who->data, who->len) == 0)
+    {
+        return;
+    }
+
+    p = ngx_alloc(who->len, ngx_cycle->log);
+    if (p == NULL) {
+        return;
+    }
+
+    if (n->who.data != NULL) {
+        ngx_free(n->who.data);
+    }
+
+    ngx_memcpy(p, who->data, who->len);
+
+    n->id = *id;
+    n->who.data = p;
+    n->who.len = who->len;
+}
+
+
+ngx_int_t
+ngx_http_chat_participant_name(ngx_http_chat_id_t *id, ngx_str_t *who)
+{
+    ngx_http_chat_name_t  *n;
+
+    n = ngx_http_chat_participant_slot(id);
+
+    if (n->who.len == 0 || !ngx_http_chat_id_eq(&n->id, id)) {
+        return NGX_DECLINED;
+    }
+
+    *who = n->who;
+
+    return NGX_OK;
 }
 
 

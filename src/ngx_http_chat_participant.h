@@ -19,6 +19,10 @@
 #define NGX_HTTP_CHAT_WORKERS        256
 
 
+/* names that are remembered; another one may take the place of each */
+#define NGX_HTTP_CHAT_NAMES          1024
+
+
 /* a member of a topic that is there, was there or is typing */
 
 typedef struct {
@@ -39,6 +43,7 @@ typedef struct {
 
 
 void ngx_http_chat_participant_init(void);
+void ngx_http_chat_participant_exit(void);
 
 /* NULL: not there */
 ngx_http_chat_participant_t *ngx_http_chat_participant_find(
@@ -47,6 +52,15 @@ ngx_http_chat_participant_t *ngx_http_chat_participant_find(
 /* finds or makes it; NULL: who is empty, the topic is full or no memory */
 ngx_http_chat_participant_t *ngx_http_chat_participant_get(
     ngx_http_chat_feed_topic_t *t, ngx_uint_t kind, ngx_http_chat_id_t *id,
+    ngx_str_t *who);
+
+/*
+ * What agents are called, as was read last: also of topics in which they have
+ * not been yet.  NGX_DECLINED: not known.
+ */
+void ngx_http_chat_participant_called(ngx_http_chat_id_t *id,
+    ngx_str_t *who);
+ngx_int_t ngx_http_chat_participant_name(ngx_http_chat_id_t *id,
     ngx_str_t *who);
 
 /* frees all of a topic */

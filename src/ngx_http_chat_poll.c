@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_chat_counter.h"
+#include "ngx_http_chat_inbox.h"
 #include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_stream.h"
 
@@ -17,7 +18,7 @@
 
 #define NGX_HTTP_CHAT_POLL_WAIT_MAX  55
 
-/* changes of the inbox and of the state are gathered for so long; ms */
+/* changes of the state are gathered for so long; ms */
 #define NGX_HTTP_CHAT_POLL_DELAY     100
 
 /* what could not be read is tried again after; ms */
@@ -29,18 +30,18 @@ typedef struct {
     ngx_http_chat_ctx_t         *ctx;
 
     ngx_http_chat_feed_t         feed;
-    ngx_http_chat_subscriber_t   site;       /* listens to the inbox */
-    ngx_http_chat_call_t        *call;       /* reads the inbox */
+    ngx_http_chat_inbox_t        inbox;
     ngx_http_chat_limit_stream_t  stream;
 
     ngx_http_chat_stream_args_t  args;
-    ngx_str_t                    inbox;      /* what it answered */
+    ngx_str_t                    page;       /* of the inbox */
 
     ngx_http_chat_event_t      **events;
     ngx_uint_t                   n;
     ngx_str_t                    state;
     ngx_str_t                    reason;
     int64_t                      next;
+    int64_t                      version;    /* of the state; -1: unknown */
 
     ngx_event_t                  timer;      /* end of the wait */
     ngx_event_t                  delay;
@@ -51,7 +52,6 @@ typedef struct {
     unsigned                     more:1;
     unsigned                     news:1;
     unsigned                     over:1;     /* waited long enough */
-    unsigned                     inbox_moved:1;
     unsigned                     state_moved:1;
 } ngx_http_chat_poll_t;
 
@@ -61,6 +61,9 @@ static ngx_int_t ngx_http_chat_poll_wait(ngx_http_request_t *r,
 static void ngx_http_chat_poll_cleanup(void *data);
 static void ngx_http_chat_poll_leave(ngx_http_chat_poll_t *p);
 static void ngx_http_chat_poll_count(ngx_http_chat_poll_t *p, ngx_int_t n);
+static void ngx_http_chat_poll_at_head(ngx_http_chat_poll_t *p);
+static ngx_int_t ngx_http_chat_poll_state(ngx_http_chat_poll_t *p,
+    ngx_str_t *state);
 static void ngx_http_chat_poll_opened(ngx_http_chat_feed_t *f,
     ngx_http_chat_page_t *page);
 static ngx_int_t ngx_http_chat_poll_keep(ngx_http_chat_poll_t *p,
@@ -73,11 +76,11 @@ static void ngx_http_chat_poll_signal(ngx_http_chat_feed_t *f,
     ngx_http_chat_event_t *event);
 static void ngx_http_chat_poll_close(ngx_http_chat_feed_t *f,
     ngx_uint_t code);
-static ngx_int_t ngx_http_chat_poll_inbox(ngx_http_chat_poll_t *p);
-static void ngx_http_chat_poll_inbox_done(ngx_http_chat_call_t *call);
-static void ngx_http_chat_poll_site_deliver(ngx_http_chat_subscriber_t *s,
-    void *event);
-static void ngx_http_chat_poll_site_close(ngx_http_chat_subscriber_t *s,
+static void ngx_http_chat_poll_inbox(ngx_http_chat_inbox_t *i,
+    json_t *page);
+static void ngx_http_chat_poll_inbox_failed(ngx_http_chat_inbox_t *i,
+    ngx_str_t *outcome);
+static void ngx_http_chat_poll_inbox_close(ngx_http_chat_inbox_t *i,
     ngx_uint_t code);
 static void ngx_http_chat_poll_later(ngx_http_chat_poll_t *p,
     ngx_msec_t delay);
@@ -89,6 +92,13 @@ static void ngx_http_chat_poll_answer_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_chat_poll_answer(ngx_http_chat_poll_t *p);
 static void ngx_http_chat_poll_end(ngx_http_chat_poll_t *p, ngx_int_t rc);
 static ngx_http_chat_poll_t *ngx_http_chat_poll_of(ngx_event_t *ev);
+
+
+static const ngx_http_chat_inbox_calls_t  ngx_http_chat_poll_inbox_calls = {
+    ngx_http_chat_poll_inbox,
+    ngx_http_chat_poll_inbox_failed,
+    ngx_http_chat_poll_inbox_close
+};
 
 
 static const ngx_http_chat_feed_calls_t  ngx_http_chat_poll_calls = {
@@ -120,13 +130,13 @@ ngx_http_chat_poll(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     wait = ctx->conf->poll_timeout / 1000;
 
-    p->feed.version = -1;
+    p->version = -1;
     p->feed.transport = NGX_HTTP_CHAT_T_POLL;
     p->feed.limit = ctx->conf->limit;
 
     if (ngx_http_chat_stream_args(r, ctx, &p->args, &p->feed, &rc) != NGX_OK
         || ngx_http_chat_query_number(r, "state", NGX_MAX_INT_T_VALUE,
-                                      &p->feed.version, &rc)
+                                      &p->version, &rc)
            == NGX_ERROR
         || ngx_http_chat_query_number(r, "wait", NGX_MAX_INT32_VALUE, &wait,
                                       &rc)
@@ -181,8 +191,12 @@ ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
 
     p->feed.calls = &ngx_http_chat_poll_calls;
 
-    p->site.deliver = ngx_http_chat_poll_site_deliver;
-    p->site.close = ngx_http_chat_poll_site_close;
+    p->inbox.actor = &p->ctx->actor;
+    p->inbox.filter = p->args.filter;
+    p->inbox.cursor = p->args.cursor;
+    p->inbox.calls = &ngx_http_chat_poll_inbox_calls;
+
+    p->feed.stateful = (p->version >= 0);
 
     p->next = p->feed.since > 0 ? p->feed.since : 0;
 
@@ -200,11 +214,14 @@ ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
         }
 
         p->opening = (rc == NGX_AGAIN);
+
+        if (rc == NGX_OK) {
+            ngx_http_chat_poll_at_head(p);
+        }
     }
 
     if (p->args.has_inbox
-        && (ngx_http_chat_feed_inbox(&p->site, p->ctx->actor.site) != NGX_OK
-            || ngx_http_chat_poll_inbox(p) != NGX_OK))
+        && ngx_http_chat_inbox_open(&p->inbox) != NGX_OK)
     {
         ngx_http_chat_poll_leave(p);
         return ngx_http_chat_reply_failed(r, NGX_BUSY);
@@ -221,6 +238,29 @@ ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
     (void) ngx_http_chat_wait_client(r);
 
     return NGX_DONE;
+}
+
+
+/* nothing has been read, and the state may have moved */
+
+static void
+ngx_http_chat_poll_at_head(ngx_http_chat_poll_t *p)
+{
+    ngx_str_t  state;
+
+    if (!p->feed.stateful
+        || ngx_http_chat_feed_state(&p->feed, &state) != NGX_OK)
+    {
+        return;
+    }
+
+    if (ngx_http_chat_page_version(&state) != p->version
+        && ngx_http_chat_poll_state(p, &state) == NGX_OK)
+    {
+        ngx_http_chat_poll_ready(p);
+    }
+
+    ngx_free(state.data);
 }
 
 
@@ -242,13 +282,7 @@ ngx_http_chat_poll_leave(ngx_http_chat_poll_t *p)
     ngx_uint_t  i;
 
     ngx_http_chat_feed_leave(&p->feed);
-    ngx_http_chat_feed_inbox_leave(&p->site);
-
-    if (p->call != NULL) {
-        p->call->data = NULL;
-        p->call->owner = NULL;
-        p->call = NULL;
-    }
+    ngx_http_chat_inbox_leave(&p->inbox);
 
     if (p->timer.timer_set) {
         ngx_del_timer(&p->timer);
@@ -289,9 +323,9 @@ ngx_http_chat_poll_count(ngx_http_chat_poll_t *p, ngx_int_t n)
     ((ngx_http_chat_poll_t *)                                                \
         ((u_char *) (f) - offsetof(ngx_http_chat_poll_t, feed)))
 
-#define ngx_http_chat_poll_of_site(s)                                        \
+#define ngx_http_chat_poll_of_inbox(i)                                       \
     ((ngx_http_chat_poll_t *)                                                \
-        ((u_char *) (s) - offsetof(ngx_http_chat_poll_t, site)))
+        ((u_char *) (i) - offsetof(ngx_http_chat_poll_t, inbox)))
 
 
 /* may free r */
@@ -348,8 +382,7 @@ ngx_http_chat_poll_opened(ngx_http_chat_feed_t *f, ngx_http_chat_page_t *page)
 static ngx_int_t
 ngx_http_chat_poll_keep(ngx_http_chat_poll_t *p, ngx_http_chat_page_t *page)
 {
-    int64_t      version;
-    ngx_uint_t   i;
+    ngx_uint_t  i;
 
     for (i = 0; i < page->n; i++) {
         if (ngx_http_chat_poll_add(p, page->events[i]) != NGX_OK) {
@@ -375,17 +408,26 @@ ngx_http_chat_poll_keep(ngx_http_chat_poll_t *p, ngx_http_chat_page_t *page)
     }
 
     if (page->state.len != 0) {
-        p->state.len = page->state.len;
-        p->state.data = ngx_pstrdup(p->request->pool, &page->state);
-        if (p->state.data == NULL) {
-            return NGX_ERROR;
-        }
+        return ngx_http_chat_poll_state(p, &page->state);
+    }
 
-        version = ngx_http_chat_page_version(&page->state);
+    return NGX_OK;
+}
 
-        if (p->feed.version >= 0 && version != p->feed.version) {
-            p->news = 1;
-        }
+
+static ngx_int_t
+ngx_http_chat_poll_state(ngx_http_chat_poll_t *p, ngx_str_t *state)
+{
+    p->state.len = state->len;
+    p->state.data = ngx_pstrdup(p->request->pool, state);
+    if (p->state.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (p->version >= 0
+        && ngx_http_chat_page_version(state) != p->version)
+    {
+        p->news = 1;
     }
 
     return NGX_OK;
@@ -445,11 +487,11 @@ ngx_http_chat_poll_signal(ngx_http_chat_feed_t *f,
 {
     ngx_http_chat_poll_t  *p;
 
-    if (f->version < 0) {
+    p = ngx_http_chat_poll_of_feed(f);
+
+    if (p->version < 0) {
         return;
     }
-
-    p = ngx_http_chat_poll_of_feed(f);
 
     p->state_moved = 1;
     ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_DELAY);
@@ -492,110 +534,63 @@ ngx_http_chat_poll_close(ngx_http_chat_feed_t *f, ngx_uint_t code)
 }
 
 
-static ngx_int_t
-ngx_http_chat_poll_inbox(ngx_http_chat_poll_t *p)
-{
-    ngx_uint_t             i;
-    ngx_http_chat_args_t   args;
-
-    ngx_http_chat_args_init(&args);
-    ngx_http_chat_arg_actor(&args, &p->ctx->actor);
-
-    for (i = 0; i < 4; i++) {
-        ngx_http_chat_arg_text(&args, p->args.filter[i].len ? &p->args.filter[i]
-                                                       : NULL);
-    }
-
-    ngx_http_chat_arg_text(&args, p->args.cursor.len ? &p->args.cursor : NULL);
-    ngx_http_chat_arg_int4(&args, 50);
-    ngx_http_chat_arg_epoch(&args);
-
-    p->call = ngx_http_chat_store_call(NGX_HTTP_CHAT_SLOW,
-                                       NGX_HTTP_CHAT_Q_INBOX, &args,
-                                       ngx_http_chat_poll_inbox_done, p);
-    if (p->call == NULL) {
-        return NGX_ERROR;
-    }
-
-    p->call->owner = &p->call;
-
-    return NGX_OK;
-}
-
-
 /* may free r */
 
 static void
-ngx_http_chat_poll_inbox_done(ngx_http_chat_call_t *call)
+ngx_http_chat_poll_inbox(ngx_http_chat_inbox_t *i, json_t *page)
 {
-    ngx_int_t              rc;
-    ngx_str_t              body, outcome;
+    char                  *text;
+    ngx_str_t              copy;
     ngx_http_chat_poll_t  *p;
 
-    p = call->data;
+    p = ngx_http_chat_poll_of_inbox(i);
 
-    if (p == NULL) {
-        return;
+    p->news |= i->news;
+
+    text = json_dumps(page, JSON_COMPACT);
+
+    if (text != NULL) {
+        copy.data = (u_char *) text;
+        copy.len = ngx_strlen(text);
+
+        p->page.len = copy.len;
+        p->page.data = ngx_pstrdup(p->request->pool, &copy);
+
+        free(text);
     }
 
-    if (call->rc != NGX_OK && p->inbox.len != 0) {
-        p->inbox_moved = 1;
-        ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_RETRY);
-        return;
-    }
-
-    if (call->rc != NGX_OK) {
-        rc = ngx_http_chat_reply_failed(p->request, call->rc);
-        ngx_http_chat_poll_end(p, rc);
-        return;
-    }
-
-    ngx_http_chat_col_text(call->res, 0, 0, &outcome);
-    ngx_http_chat_col_text(call->res, 0, 1, &body);
-
-    if (outcome.len != 2 || body.len == 0) {
-        rc = ngx_http_chat_reply_outcome(p->request, &outcome);
-        ngx_http_chat_poll_end(p, rc);
-        return;
-    }
-
-    p->inbox.len = body.len;
-    p->inbox.data = ngx_pstrdup(p->request->pool, &body);
-    if (p->inbox.data == NULL) {
+    if (text == NULL || p->page.data == NULL) {
         ngx_http_chat_poll_end(p, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
-    }
-
-    if (ngx_http_chat_col_bool(call->res, 0, 2)) {
-        p->news = 1;
-    }
-
-    if (p->inbox_moved) {
-        ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_DELAY);
     }
 
     ngx_http_chat_poll_ready(p);
 }
 
 
+/* may free r */
+
 static void
-ngx_http_chat_poll_site_deliver(ngx_http_chat_subscriber_t *s, void *event)
+ngx_http_chat_poll_inbox_failed(ngx_http_chat_inbox_t *i, ngx_str_t *outcome)
 {
+    ngx_int_t              rc;
     ngx_http_chat_poll_t  *p;
 
-    p = ngx_http_chat_poll_of_site(s);
+    p = ngx_http_chat_poll_of_inbox(i);
 
-    p->inbox_moved = 1;
-    ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_DELAY);
+    rc = outcome != NULL ? ngx_http_chat_reply_outcome(p->request, outcome)
+                         : ngx_http_chat_reply_failed(p->request, NGX_BUSY);
+
+    ngx_http_chat_poll_end(p, rc);
 }
 
 
 static void
-ngx_http_chat_poll_site_close(ngx_http_chat_subscriber_t *s, ngx_uint_t code)
+ngx_http_chat_poll_inbox_close(ngx_http_chat_inbox_t *i, ngx_uint_t code)
 {
     ngx_http_chat_poll_t  *p;
 
-    p = ngx_http_chat_poll_of_site(s);
+    p = ngx_http_chat_poll_of_inbox(i);
 
     p->over = 1;
     ngx_http_chat_poll_ready(p);
@@ -622,19 +617,13 @@ ngx_http_chat_poll_delay_handler(ngx_event_t *ev)
         ngx_http_chat_poll_rejoin(p);
     }
 
-    if (p->inbox_moved && p->call == NULL) {
-        p->inbox_moved = (ngx_http_chat_poll_inbox(p) != NGX_OK);
-    }
-
-    if (p->state_moved && !p->opening && !p->lost && p->feed.call == NULL
+    if (p->state_moved && !p->opening && !p->lost && p->feed.read == NULL
         && p->n == 0)
     {
         p->state_moved = (ngx_http_chat_feed_read(&p->feed) != NGX_OK);
     }
 
-    if (p->lost || (p->inbox_moved && p->call == NULL)
-        || (p->state_moved && p->feed.call == NULL))
-    {
+    if (p->lost || (p->state_moved && p->feed.read == NULL)) {
         ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_RETRY);
     }
 }
@@ -651,14 +640,6 @@ ngx_http_chat_poll_rejoin(ngx_http_chat_poll_t *p)
         p->over = 1;
         ngx_http_chat_poll_ready(p);
         return;
-    }
-
-    if (p->feed.since >= 0
-        && ngx_memcmp(p->feed.epoch, ngx_http_chat_store_epoch(),
-                      NGX_HTTP_CHAT_EPOCH_LEN)
-           != 0)
-    {
-        p->feed.tail = 1;
     }
 
     rc = ngx_http_chat_feed_subscribe(&p->feed);
@@ -701,7 +682,7 @@ ngx_http_chat_poll_of(ngx_event_t *ev)
 static void
 ngx_http_chat_poll_ready(ngx_http_chat_poll_t *p)
 {
-    if (p->opening || (p->args.has_inbox && p->inbox.len == 0)
+    if (p->opening || (p->args.has_inbox && p->page.len == 0)
         || (!p->news && !p->over))
     {
         return;
@@ -759,7 +740,7 @@ ngx_http_chat_poll_answer(ngx_http_chat_poll_t *p)
         }
     }
 
-    b = ngx_pnalloc(r->pool, part.len + p->inbox.len
+    b = ngx_pnalloc(r->pool, part.len + p->page.len
                              + sizeof("{,\"inbox\":}"));
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -770,9 +751,9 @@ ngx_http_chat_poll_answer(ngx_http_chat_poll_t *p)
     *b++ = '{';
     b = ngx_cpymem(b, part.data, part.len);
 
-    if (p->inbox.len != 0) {
+    if (p->page.len != 0) {
         b = ngx_sprintf(b, "%s\"inbox\":%V", part.len ? "," : "",
-                        &p->inbox);
+                        &p->page);
     }
 
     *b++ = '}';

@@ -84,6 +84,7 @@ void
 ngx_http_chat_presence_exit(void)
 {
     ngx_http_chat_presence_alive(0);
+    ngx_http_chat_participant_exit();
 
     if (ngx_http_chat_presence_event.timer_set) {
         ngx_del_timer(&ngx_http_chat_presence_event);
@@ -146,6 +147,16 @@ ngx_http_chat_presence_join(ngx_http_chat_feed_topic_t *t,
         return NGX_DECLINED;
     }
 
+    if (actor->kind == NGX_HTTP_CHAT_AGENT) {
+
+        if (name.len != 0) {
+            ngx_http_chat_participant_called(&actor->id, &name);
+
+        } else {
+            (void) ngx_http_chat_participant_name(&actor->id, &name);
+        }
+    }
+
     p = ngx_http_chat_participant_get(t, actor->kind, &actor->id, &name);
     if (p == NULL) {
         return NGX_DECLINED;
@@ -157,6 +168,19 @@ ngx_http_chat_presence_join(ngx_http_chat_feed_topic_t *t,
     }
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_chat_presence_known(ngx_http_chat_feed_topic_t *t,
+    ngx_http_chat_actor_t *actor)
+{
+    ngx_str_t  who;
+
+    return ngx_http_chat_participant_find(t, actor->kind, &actor->id) != NULL
+           || (actor->kind == NGX_HTTP_CHAT_AGENT
+               && ngx_http_chat_participant_name(&actor->id, &who)
+                  == NGX_OK);
 }
 
 

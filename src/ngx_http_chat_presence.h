@@ -38,6 +38,10 @@ ngx_int_t ngx_http_chat_presence_join(ngx_http_chat_feed_topic_t *t,
 void ngx_http_chat_presence_leave(ngx_http_chat_feed_topic_t *t,
     ngx_http_chat_actor_t *actor);
 
+/* join() would know what the actor is called */
+ngx_uint_t ngx_http_chat_presence_known(ngx_http_chat_feed_topic_t *t,
+    ngx_http_chat_actor_t *actor);
+
 /*
  * Tells everybody but the visitor, if audience says so.  Repeated within 2 s
  * it says nothing; it ends by itself after 6 s.

@@ -8,6 +8,9 @@
 #include "ngx_http_chat_topic.h"
 
 
+static void ngx_http_chat_topic_marked(ngx_http_chat_id_t *conversation);
+
+
 /*
  * What happens in a conversation: to the subscribers of this worker, and over
  * the bus to those of others.
@@ -75,6 +78,21 @@ ngx_http_chat_topic_on_event(ngx_http_chat_bus_message_t *m)
 }
 
 
+/* a read mark */
+
+static void
+ngx_http_chat_topic_marked(ngx_http_chat_id_t *conversation)
+{
+    ngx_http_chat_topic_t  *topic;
+
+    topic = ngx_http_chat_hub_find(conversation);
+
+    if (topic != NULL) {
+        ngx_http_chat_topic_moved(ngx_http_chat_topic_of(topic));
+    }
+}
+
+
 /* data is the audience as a digit, the sender's id and the event */
 
 void
@@ -102,6 +120,7 @@ ngx_http_chat_topic_on_signal(ngx_http_chat_bus_message_t *m)
 
     if (event != NULL) {
         event->sender = sender;
+        ngx_http_chat_topic_marked(&m->id);
         ngx_http_chat_topic_signal(event);
         ngx_http_chat_event_release(event);
     }
@@ -114,6 +133,7 @@ ngx_http_chat_feed_signal(ngx_http_chat_event_t *event)
     u_char                        data[NGX_HTTP_CHAT_BUS_INLINE], *p;
     ngx_http_chat_bus_message_t   m;
 
+    ngx_http_chat_topic_marked(&event->conversation);
     ngx_http_chat_topic_signal(event);
 
     if (event->json.len + 1 + NGX_HTTP_CHAT_ID_LEN > sizeof(data)) {
@@ -145,7 +165,6 @@ ngx_http_chat_topic_signal(ngx_http_chat_event_t *event)
     topic = ngx_http_chat_hub_find(&event->conversation);
 
     if (topic != NULL) {
-        ngx_http_chat_topic_of(topic)->version = -1;
         ngx_http_chat_hub_deliver(topic, event);
     }
 }

@@ -214,7 +214,7 @@ ngx_http_chat_sse_open(ngx_http_chat_sse_t *s)
         }
 
         if (rc == NGX_OK) {
-            s->opening--;
+            ngx_http_chat_sse_at_head(s);
         }
     }
 

@@ -95,6 +95,9 @@ ngx_int_t ngx_http_chat_sse_out_send(ngx_http_chat_sse_t *s);
 /* what comes in (ngx_http_chat_sse_in.c): sets the callbacks of both */
 void ngx_http_chat_sse_in_init(ngx_http_chat_sse_t *s);
 
+/* nothing had to be read to subscribe: tells the client */
+void ngx_http_chat_sse_at_head(ngx_http_chat_sse_t *s);
+
 
 /*
  * Its life (ngx_http_chat_sse.c).

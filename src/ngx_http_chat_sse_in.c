@@ -40,6 +40,13 @@ static void ngx_http_chat_sse_outcome(ngx_http_chat_sse_t *s,
     ngx_str_t *outcome);
 
 
+static const ngx_http_chat_inbox_calls_t  ngx_http_chat_sse_inbox_calls = {
+    ngx_http_chat_sse_inbox,
+    ngx_http_chat_sse_inbox_failed,
+    ngx_http_chat_sse_inbox_close
+};
+
+
 static const ngx_http_chat_feed_calls_t  ngx_http_chat_sse_calls = {
     ngx_http_chat_sse_opened,
     ngx_http_chat_sse_event,
@@ -60,25 +67,15 @@ static const ngx_http_chat_feed_calls_t  ngx_http_chat_sse_calls = {
 void
 ngx_http_chat_sse_in_init(ngx_http_chat_sse_t *s)
 {
-    ngx_uint_t  i;
-
-    /* no state is like it, so that it is always read */
-
-    s->feed.version = NGX_MAX_INT_T_VALUE;
-
     s->feed.limit = s->ctx->conf->limit;
     s->feed.transport = NGX_HTTP_CHAT_T_SSE;
+    s->feed.stateful = 1;
     s->feed.calls = &ngx_http_chat_sse_calls;
 
     s->inbox.actor = &s->ctx->actor;
     s->inbox.cursor = s->args.cursor;
-    s->inbox.page = ngx_http_chat_sse_inbox;
-    s->inbox.failed = ngx_http_chat_sse_inbox_failed;
-    s->inbox.close = ngx_http_chat_sse_inbox_close;
-
-    for (i = 0; i < 4; i++) {
-        s->inbox.filter[i] = s->args.filter[i];
-    }
+    s->inbox.filter = s->args.filter;
+    s->inbox.calls = &ngx_http_chat_sse_inbox_calls;
 }
 
 
@@ -112,6 +109,23 @@ ngx_http_chat_sse_opened(ngx_http_chat_feed_t *f, ngx_http_chat_page_t *page)
 
     ngx_http_chat_sse_page(s, page);
     ngx_http_chat_sse_post(s);
+}
+
+
+void
+ngx_http_chat_sse_at_head(ngx_http_chat_sse_t *s)
+{
+    ngx_http_chat_page_t  page;
+
+    ngx_memzero(&page, offsetof(ngx_http_chat_page_t, events));
+
+    (void) ngx_http_chat_feed_state(&s->feed, &page.state);
+
+    ngx_http_chat_sse_page(s, &page);
+
+    if (page.state.data != NULL) {
+        ngx_free(page.state.data);
+    }
 }
 
 
@@ -182,7 +196,7 @@ ngx_http_chat_sse_subscribed(ngx_http_chat_sse_t *s,
 
     p = ngx_sprintf(p, ",\"more\":%s,\"next\":\"",
                     s->behind ? "true" : "false");
-    p = ngx_http_chat_cursor_write(p, ngx_http_chat_store_epoch(), s->seq);
+    p = ngx_http_chat_cursor_write(p, s->feed.epoch, s->seq);
     *p++ = '"';
 
     if (page->state.len) {

@@ -172,7 +172,7 @@ ngx_http_chat_sse_out_event(ngx_http_chat_sse_t *s,
 
     if (event->seq != 0) {
         p = ngx_cpymem(p, "id: ", 4);
-        p = ngx_http_chat_cursor_write(p, ngx_http_chat_store_epoch(),
+        p = ngx_http_chat_cursor_write(p, s->feed.epoch,
                                        event->seq);
         *p++ = '\n';
 

@@ -13,6 +13,13 @@
 #define NGX_HTTP_CHAT_LISTENERS  4
 
 
+/*
+ * Histories a worker remembers: after a change of epoch every subscriber is
+ * asked to come again, which takes it seconds.
+ */
+#define NGX_HTTP_CHAT_EPOCHS  16
+
+
 typedef struct {
     ngx_http_chat_main_conf_t     *conf;
     ngx_log_t                     *log;
@@ -20,7 +27,10 @@ typedef struct {
     ngx_http_chat_store_state_pt   on_state[NGX_HTTP_CHAT_LISTENERS];
     ngx_uint_t                     listeners;
     ngx_uint_t                     known;
-    u_char                         epoch[NGX_HTTP_CHAT_EPOCH_LEN];
+    u_char                         told[NGX_HTTP_CHAT_EPOCH_LEN];
+    u_char                         epochs[NGX_HTTP_CHAT_EPOCHS]
+                                         [NGX_HTTP_CHAT_EPOCH_LEN];
+    ngx_uint_t                     epoch;    /* which of them it is */
     u_char                         installation[NGX_HTTP_CHAT_ID_LEN];
 } ngx_http_chat_store_t;
 
@@ -29,6 +39,7 @@ static char *ngx_http_chat_store_statement(ngx_http_chat_pg_stmt_t *stmt);
 static void ngx_http_chat_store_setup(ngx_http_chat_pg_t *pg, void *data);
 static void ngx_http_chat_store_setup_done(ngx_http_chat_pg_t *pg,
     PGresult *res, void *data);
+static void ngx_http_chat_store_told(void);
 static void ngx_http_chat_store_state(ngx_http_chat_pg_t *pg,
     ngx_uint_t ready, void *data);
 static void ngx_http_chat_store_done(ngx_http_chat_pg_op_t *op);
@@ -103,7 +114,8 @@ ngx_http_chat_store_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf)
     ngx_http_chat_pg_conf_t  *conf;
 
     ngx_memzero(&ngx_http_chat_store, sizeof(ngx_http_chat_store_t));
-    ngx_memset(ngx_http_chat_store.epoch, '0', NGX_HTTP_CHAT_EPOCH_LEN);
+    ngx_memset(ngx_http_chat_store.epochs, '0',
+               sizeof(ngx_http_chat_store.epochs));
 
     ngx_http_chat_store.conf = mcf;
     ngx_http_chat_store.log = cycle->log;
@@ -251,13 +263,39 @@ ngx_http_chat_store_setup_done(ngx_http_chat_pg_t *pg, PGresult *res,
 
     if (lane == NGX_HTTP_CHAT_FAST) {
         ngx_http_chat_migrate(pg, ngx_http_chat_store.conf,
-                              ngx_http_chat_store.epoch,
+                              ngx_http_chat_store.told,
                               ngx_http_chat_store.installation,
                               ngx_http_chat_store.log);
         return;
     }
 
     ngx_http_chat_pg_ready(pg);
+}
+
+
+/* another epoch takes the place of the oldest, to which nobody refers */
+
+static void
+ngx_http_chat_store_told(void)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_CHAT_EPOCHS; i++) {
+
+        if (ngx_memcmp(ngx_http_chat_store.epochs[i],
+                       ngx_http_chat_store.told, NGX_HTTP_CHAT_EPOCH_LEN)
+            == 0)
+        {
+            ngx_http_chat_store.epoch = i;
+            return;
+        }
+    }
+
+    i = (ngx_http_chat_store.epoch + 1) % NGX_HTTP_CHAT_EPOCHS;
+
+    ngx_memcpy(ngx_http_chat_store.epochs[i], ngx_http_chat_store.told,
+               NGX_HTTP_CHAT_EPOCH_LEN);
+    ngx_http_chat_store.epoch = i;
 }
 
 
@@ -280,6 +318,7 @@ ngx_http_chat_store_state(ngx_http_chat_pg_t *pg, ngx_uint_t ready,
     ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_PG_READY, ready ? 1 : -1);
 
     if (ready) {
+        ngx_http_chat_store_told();
         ngx_http_chat_store.known = 1;
 
         for (i = 0; i < NGX_HTTP_CHAT_LANES; i++) {
@@ -398,7 +437,7 @@ ngx_http_chat_store_known(void)
 u_char *
 ngx_http_chat_store_epoch(void)
 {
-    return ngx_http_chat_store.epoch;
+    return ngx_http_chat_store.epochs[ngx_http_chat_store.epoch];
 }
 
 

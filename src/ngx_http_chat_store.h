@@ -156,7 +156,10 @@ ngx_uint_t ngx_http_chat_store_ready(void);
 /* it has been so once: ids of sites and epoch are known */
 ngx_uint_t ngx_http_chat_store_known(void);
 
-/* NGX_HTTP_CHAT_EPOCH_LEN characters; zeros until the first connect */
+/*
+ * NGX_HTTP_CHAT_EPOCH_LEN characters; zeros until the first connect.  Another
+ * epoch is another address, and the text of an earlier one stays a while.
+ */
 u_char *ngx_http_chat_store_epoch(void);
 
 /* NGX_HTTP_CHAT_ID_LEN characters, likewise */

@@ -77,6 +77,7 @@ ngx_http_chat_stream_args(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     }
 
     f->tail = tail;
+    f->epoch = ngx_http_chat_store_epoch();
 
     if (ngx_http_chat_query_arg(r, "conversation", &value) == NGX_OK) {
 

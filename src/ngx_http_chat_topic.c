@@ -6,6 +6,7 @@
 
 #include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_counter.h"
+#include "ngx_http_chat_state.h"
 #include "ngx_http_chat_sweep.h"
 #include "ngx_http_chat_topic.h"
 
@@ -37,7 +38,7 @@ static void ngx_http_chat_topic_reset_one(ngx_http_chat_topic_t *topic,
 
 typedef struct {
     ngx_http_chat_id_t        id;
-    u_char                    epoch[NGX_HTTP_CHAT_EPOCH_LEN];
+    u_char                   *epoch;
 } ngx_http_chat_topic_gap_t;
 
 
@@ -58,6 +59,7 @@ void
 ngx_http_chat_topic_init(ngx_cycle_t *cycle)
 {
     ngx_http_chat_hub_init();
+    ngx_http_chat_state_init();
 
     ngx_queue_init(&ngx_http_chat_topic_idle);
     ngx_queue_init(&ngx_http_chat_topic_gaps);
@@ -79,6 +81,7 @@ ngx_http_chat_topic_init(ngx_cycle_t *cycle)
 void
 ngx_http_chat_topic_exit(void)
 {
+    ngx_http_chat_state_exit();
     ngx_http_chat_hub_topics(ngx_http_chat_topic_exit_one, NULL);
     ngx_http_chat_hub_exit();
 }
@@ -135,7 +138,6 @@ ngx_http_chat_topic_get(ngx_http_chat_id_t *id, int32_t site)
 
         t->site = site;
         t->head = -1;
-        t->version = -1;
         t->confirmed = (ngx_http_chat_bus_subscribe(id) == NGX_OK);
 
         if (t->confirmed) {
@@ -198,7 +200,7 @@ ngx_http_chat_topic_leave(ngx_http_chat_subscriber_t *s)
 
 void
 ngx_http_chat_topic_read(ngx_http_chat_feed_topic_t *t, int64_t head,
-    int64_t pub_head, ngx_uint_t heard)
+    int64_t pub_head, uint32_t heard, ngx_uint_t n)
 {
     if (t->heard == heard) {
 
@@ -208,7 +210,7 @@ ngx_http_chat_topic_read(ngx_http_chat_feed_topic_t *t, int64_t head,
         t->head = ngx_min(t->head, head);
     }
 
-    if (t->head < 0 || (t->topic.n <= 1 && head >= t->head)) {
+    if (t->head < 0 || (t->topic.n <= n && head >= t->head)) {
 
         /* nobody else depends on what lies between */
 
@@ -284,6 +286,7 @@ ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
 {
     if (event->seq > t->head) {
         t->heard++;
+        ngx_http_chat_topic_moved(t);
     }
 
     if (t->head < 0) {
@@ -327,6 +330,14 @@ ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
 }
 
 
+void
+ngx_http_chat_topic_moved(ngx_http_chat_feed_topic_t *t)
+{
+    t->moved++;
+    ngx_http_chat_state_forget(t);
+}
+
+
 /* another worker's event may be on its way, or PostgreSQL is away */
 
 static void
@@ -366,6 +377,7 @@ ngx_http_chat_topic_hint(ngx_http_chat_feed_topic_t *t, int64_t seq)
 {
     if (seq > t->head) {
         t->heard++;
+        ngx_http_chat_topic_moved(t);
     }
 
     if (seq > t->hint) {
@@ -404,8 +416,7 @@ ngx_http_chat_topic_fill(ngx_http_chat_feed_topic_t *t)
     }
 
     gap->id = t->topic.id;
-    ngx_memcpy(gap->epoch, ngx_http_chat_store_epoch(),
-               NGX_HTTP_CHAT_EPOCH_LEN);
+    gap->epoch = ngx_http_chat_store_epoch();
 
     ngx_http_chat_args_init(&args);
     ngx_http_chat_arg_int4(&args, t->site);
@@ -440,9 +451,7 @@ ngx_http_chat_topic_gap_done(ngx_http_chat_call_t *call)
     gap = call->data;
 
     topic = ngx_http_chat_hub_find(&gap->id);
-    same = (ngx_memcmp(gap->epoch, ngx_http_chat_store_epoch(),
-                       NGX_HTTP_CHAT_EPOCH_LEN)
-            == 0);
+    same = (gap->epoch == ngx_http_chat_store_epoch());
 
     ngx_free(gap);
 
@@ -571,6 +580,7 @@ ngx_http_chat_topic_expire(void)
 
         ngx_queue_remove(q);
 
+        ngx_http_chat_state_forget(t);
         ngx_http_chat_topic_drop(t);
         ngx_http_chat_bus_unsubscribe(&t->topic.id);
         ngx_http_chat_hub_drop(&t->topic);
@@ -716,7 +726,7 @@ ngx_http_chat_topic_reset_one(ngx_http_chat_topic_t *topic, void *data)
     t->head = -1;
     t->pub_head = 0;
     t->hint = 0;
-    t->version = -1;
+    ngx_http_chat_topic_moved(t);
     t->trusted = ngx_current_msec;
     t->reading = 0;
 }

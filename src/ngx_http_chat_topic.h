@@ -28,9 +28,13 @@
 #define NGX_HTTP_CHAT_TOPIC_RETRY    500
 
 
+typedef struct ngx_http_chat_feed_topic_s  ngx_http_chat_feed_topic_t;
+typedef struct ngx_http_chat_state_s       ngx_http_chat_state_t;
+
+
 /* the feed's half of a topic: how far this worker has seen its log */
 
-typedef struct {
+struct ngx_http_chat_feed_topic_s {
     ngx_http_chat_topic_t     topic;
     ngx_queue_t               idle;          /* nobody listens */
     ngx_queue_t               gap;           /* waits for a missing event */
@@ -40,10 +44,12 @@ typedef struct {
     int64_t                   head;          /* -1: unknown */
     int64_t                   pub_head;
     int64_t                   hint;          /* the highest seq heard of */
-    int64_t                   version;       /* of the state; -1: unknown */
-    ngx_uint_t                heard;         /* rises with each news */
-    ngx_uint_t                asked;         /* "heard" when a gap was read */
-    ngx_uint_t                doubt;         /* reads before it say nothing */
+    uint32_t                  heard;         /* rises with each news */
+    uint32_t                  asked;         /* "heard" when a gap was read */
+    uint32_t                  doubt;         /* reads before it say nothing */
+    uint32_t                  moved;         /* rises with the state */
+    ngx_http_chat_state_t    *states;        /* state.h: NULL: unknown */
+    struct ngx_http_chat_feed_read_s  *reads;  /* under way */
 
     ngx_http_chat_id_t        owner;         /* the visitor last seen */
     int64_t                   issued;
@@ -57,12 +63,12 @@ typedef struct {
     unsigned                  is_idle:1;
     unsigned                  has_gap:1;
     unsigned                  reading:1;
-} ngx_http_chat_feed_topic_t;
+};
 
 
 /* a read that was sent when "heard" was this may have been too early */
 #define ngx_http_chat_topic_doubts(t, heard)                                 \
-    ((ngx_int_t) ((t)->doubt - (heard)) > 0)
+    ((int32_t) ((t)->doubt - (heard)) > 0)
 
 #define ngx_http_chat_topic_of(t)  ((ngx_http_chat_feed_topic_t *) (t))
 
@@ -91,13 +97,19 @@ void ngx_http_chat_topic_join(ngx_http_chat_feed_topic_t *t,
     ngx_http_chat_subscriber_t *s);
 void ngx_http_chat_topic_leave(ngx_http_chat_subscriber_t *s);
 
-/* a subscriber has read up to head; heard is that of the topic before */
+/*
+ * n subscribers that are not live have read up to head; heard is that of the
+ * topic when the read was sent
+ */
 void ngx_http_chat_topic_read(ngx_http_chat_feed_topic_t *t, int64_t head,
-    int64_t pub_head, ngx_uint_t heard);
+    int64_t pub_head, uint32_t heard, ngx_uint_t n);
 
 /* an event that this worker or another has stored */
 void ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
     ngx_http_chat_event_t *event);
+
+/* what PostgreSQL has said of the state does not hold any more */
+void ngx_http_chat_topic_moved(ngx_http_chat_feed_topic_t *t);
 
 /* there is an event with this seq: reads what is missing, if anybody cares */
 void ngx_http_chat_topic_hint(ngx_http_chat_feed_topic_t *t, int64_t seq);

@@ -7,27 +7,18 @@
 #include "ngx_http_chat_ws_private.h"
 
 
-/*
- * The list of an agent as it changes: whatever happens in the site wakes it,
- * and at most once in a while it asks which conversations have changed since
- * its cursor, each as it is now.
- */
+/* the list of an agent as it changes, as frames */
 
 #define NGX_HTTP_CHAT_WS_FILTERS     4
 #define NGX_HTTP_CHAT_WS_FILTER      64      /* bytes of a value */
-#define NGX_HTTP_CHAT_WS_SUMMARIES   50
 
 
 struct ngx_http_chat_ws_inbox_s {
-    ngx_http_chat_subscriber_t   subscriber;
+    ngx_http_chat_inbox_t        inbox;
     ngx_http_chat_ws_t          *ws;
-    ngx_http_chat_call_t        *call;
-    ngx_event_t                  timer;
-    ngx_str_t                    cursor;     /* malloc */
     ngx_str_t                    filter[NGX_HTTP_CHAT_WS_FILTERS];
     u_char                       ref[NGX_HTTP_CHAT_WS_REF + 1];
     unsigned                     answered:1;
-    unsigned                     moved:1;
     u_char                       values[NGX_HTTP_CHAT_WS_FILTERS]
                                        [NGX_HTTP_CHAT_WS_FILTER];
 };
@@ -36,22 +27,23 @@ struct ngx_http_chat_ws_inbox_s {
 static ngx_int_t ngx_http_chat_ws_inbox_filter(
     ngx_http_chat_ws_frame_t *frame, json_t *filter,
     ngx_http_chat_ws_inbox_t *in);
-static void ngx_http_chat_ws_inbox_deliver(ngx_http_chat_subscriber_t *s,
-    void *event);
-static void ngx_http_chat_ws_inbox_close(ngx_http_chat_subscriber_t *s,
-    ngx_uint_t code);
-static void ngx_http_chat_ws_inbox_timer(ngx_event_t *ev);
-static void ngx_http_chat_ws_inbox_later(ngx_http_chat_ws_inbox_t *in);
-static ngx_int_t ngx_http_chat_ws_inbox_read(ngx_http_chat_ws_inbox_t *in);
-static void ngx_http_chat_ws_inbox_done(ngx_http_chat_call_t *call);
-static void ngx_http_chat_ws_inbox_answer(ngx_http_chat_ws_inbox_t *in,
-    ngx_str_t *body);
+static void ngx_http_chat_ws_inbox_page(ngx_http_chat_inbox_t *i,
+    json_t *page);
 static ngx_int_t ngx_http_chat_ws_inbox_list(ngx_http_chat_ws_inbox_t *in,
-    json_t *answer, ngx_uint_t complete);
+    json_t *page, ngx_uint_t complete);
 static ngx_int_t ngx_http_chat_ws_inbox_changes(ngx_http_chat_ws_inbox_t *in,
-    json_t *answer);
-static ngx_int_t ngx_http_chat_ws_inbox_cursor(ngx_http_chat_ws_inbox_t *in,
-    json_t *answer);
+    json_t *page);
+static void ngx_http_chat_ws_inbox_failed(ngx_http_chat_inbox_t *i,
+    ngx_str_t *outcome);
+static void ngx_http_chat_ws_inbox_close(ngx_http_chat_inbox_t *i,
+    ngx_uint_t code);
+
+
+static const ngx_http_chat_inbox_calls_t  ngx_http_chat_ws_inbox_calls = {
+    ngx_http_chat_ws_inbox_page,
+    ngx_http_chat_ws_inbox_failed,
+    ngx_http_chat_ws_inbox_close
+};
 
 
 static ngx_http_chat_field_t  ngx_http_chat_ws_filter_fields[] = {
@@ -95,16 +87,6 @@ ngx_http_chat_ws_inbox(ngx_http_chat_ws_frame_t *frame, json_t *filter)
     in->ws = ws;
     ngx_memcpy(in->ref, frame->ref, sizeof(in->ref));
 
-    in->subscriber.deliver = ngx_http_chat_ws_inbox_deliver;
-    in->subscriber.close = ngx_http_chat_ws_inbox_close;
-
-    /* "data" has to be a connection: debug logging looks at its descriptor */
-
-    in->timer.data = ws->connection;
-    in->timer.handler = ngx_http_chat_ws_inbox_timer;
-    in->timer.log = ws->connection->log;
-    in->timer.cancelable = 1;
-
     if (ngx_http_chat_ws_inbox_filter(frame, filter, in) != NGX_OK) {
         ngx_free(in);
         return;
@@ -112,9 +94,11 @@ ngx_http_chat_ws_inbox(ngx_http_chat_ws_frame_t *frame, json_t *filter)
 
     ws->inbox = in;
 
-    if (ngx_http_chat_feed_inbox(&in->subscriber, ws->actor.site) != NGX_OK
-        || ngx_http_chat_ws_inbox_read(in) != NGX_OK)
-    {
+    in->inbox.calls = &ngx_http_chat_ws_inbox_calls;
+    in->inbox.actor = &ws->actor;
+    in->inbox.filter = in->filter;
+
+    if (ngx_http_chat_inbox_open(&in->inbox) != NGX_OK) {
         ngx_http_chat_ws_error(ws, frame->ref, "unavailable", NULL, NULL);
         ngx_http_chat_ws_inbox_leave(ws);
     }
@@ -175,43 +159,27 @@ ngx_http_chat_ws_inbox_leave(ngx_http_chat_ws_t *ws)
 
     ws->inbox = NULL;
 
-    ngx_http_chat_feed_inbox_leave(&in->subscriber);
-
-    if (in->call != NULL) {
-        in->call->data = NULL;
-        in->call->owner = NULL;
-    }
-
-    if (in->timer.timer_set) {
-        ngx_del_timer(&in->timer);
-    }
-
-    if (in->cursor.data != NULL) {
-        ngx_free(in->cursor.data);
-    }
+    ngx_http_chat_inbox_leave(&in->inbox);
 
     ngx_free(in);
 }
 
 
-static void
-ngx_http_chat_ws_inbox_deliver(ngx_http_chat_subscriber_t *s, void *event)
+void
+ngx_http_chat_ws_inbox_resume(ngx_http_chat_ws_t *ws)
 {
-    ngx_http_chat_ws_inbox_t  *in;
-
-    in = (ngx_http_chat_ws_inbox_t *) s;
-
-    in->moved = 1;
-    ngx_http_chat_ws_inbox_later(in);
+    if (ws->inbox != NULL && ws->queued < NGX_HTTP_CHAT_WS_SOFT) {
+        ngx_http_chat_inbox_resume(&ws->inbox->inbox);
+    }
 }
 
 
 static void
-ngx_http_chat_ws_inbox_close(ngx_http_chat_subscriber_t *s, ngx_uint_t code)
+ngx_http_chat_ws_inbox_close(ngx_http_chat_inbox_t *i, ngx_uint_t code)
 {
     ngx_http_chat_ws_inbox_t  *in;
 
-    in = (ngx_http_chat_ws_inbox_t *) s;
+    in = (ngx_http_chat_ws_inbox_t *) i;
 
     if (code != NGX_HTTP_CHAT_CLOSE_RELOAD || !ngx_exiting) {
         ngx_http_chat_ws_bye(in->ws, code);
@@ -220,150 +188,61 @@ ngx_http_chat_ws_inbox_close(ngx_http_chat_subscriber_t *s, ngx_uint_t code)
 
 
 static void
-ngx_http_chat_ws_inbox_later(ngx_http_chat_ws_inbox_t *in)
+ngx_http_chat_ws_inbox_failed(ngx_http_chat_inbox_t *i, ngx_str_t *outcome)
 {
-    if (in->call == NULL && !in->timer.timer_set) {
-        ngx_add_timer(&in->timer, NGX_HTTP_CHAT_WS_INBOX);
-    }
-}
-
-
-static void
-ngx_http_chat_ws_inbox_timer(ngx_event_t *ev)
-{
-    ngx_connection_t          *c;
     ngx_http_chat_ws_t        *ws;
     ngx_http_chat_ws_inbox_t  *in;
 
-    c = ev->data;
-    ws = c->data;
-    in = ws->inbox;
+    in = (ngx_http_chat_ws_inbox_t *) i;
+    ws = in->ws;
+
+    if (outcome == NULL) {
+        ngx_http_chat_ws_error(ws, in->ref, "unavailable", NULL, NULL);
+
+    } else {
+        ngx_http_chat_ws_outcome(ws, in->ref, outcome);
+    }
+
+    ngx_http_chat_ws_inbox_leave(ws);
+}
+
+
+/* a client that reads slowly gets what has changed till then at once */
+
+static void
+ngx_http_chat_ws_inbox_page(ngx_http_chat_inbox_t *i, json_t *page)
+{
+    ngx_int_t                  rc;
+    ngx_uint_t                 complete;
+    ngx_http_chat_ws_t        *ws;
+    ngx_http_chat_ws_inbox_t  *in;
+
+    in = (ngx_http_chat_ws_inbox_t *) i;
+    ws = in->ws;
 
     if (ws->closing || ws->broken) {
         return;
     }
 
-    /* a client that reads slowly gets what has changed till then at once */
+    complete = !json_is_false(json_object_get(page, "complete"));
 
-    if (ws->queued >= NGX_HTTP_CHAT_WS_SOFT
-        || ngx_http_chat_ws_inbox_read(in) != NGX_OK)
-    {
-        ngx_http_chat_ws_inbox_later(in);
-    }
-}
-
-
-static ngx_int_t
-ngx_http_chat_ws_inbox_read(ngx_http_chat_ws_inbox_t *in)
-{
-    ngx_uint_t            i;
-    ngx_http_chat_args_t  args;
-
-    ngx_http_chat_args_init(&args);
-    ngx_http_chat_arg_actor(&args, &in->ws->actor);
-
-    for (i = 0; i < NGX_HTTP_CHAT_WS_FILTERS; i++) {
-        ngx_http_chat_arg_text(&args, in->filter[i].len ? &in->filter[i]
-                                                        : NULL);
-    }
-
-    ngx_http_chat_arg_text(&args, in->cursor.len ? &in->cursor : NULL);
-    ngx_http_chat_arg_int4(&args, NGX_HTTP_CHAT_WS_SUMMARIES);
-    ngx_http_chat_arg_epoch(&args);
-
-    in->call = ngx_http_chat_store_call(NGX_HTTP_CHAT_SLOW,
-                                        NGX_HTTP_CHAT_Q_INBOX, &args,
-                                        ngx_http_chat_ws_inbox_done, in);
-    if (in->call == NULL) {
-        return NGX_ERROR;
-    }
-
-    in->call->owner = &in->call;
-    in->moved = 0;
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_chat_ws_inbox_done(ngx_http_chat_call_t *call)
-{
-    ngx_str_t                  body, outcome;
-    ngx_http_chat_ws_t        *ws;
-    ngx_http_chat_ws_inbox_t  *in;
-
-    in = call->data;
-
-    if (in == NULL) {
-        return;
-    }
-
-    ws = in->ws;
-
-    if (call->rc != NGX_OK) {
-
-        if (!in->answered) {
-            ngx_http_chat_ws_error(ws, in->ref, "unavailable", NULL, NULL);
-            ngx_http_chat_ws_inbox_leave(ws);
-            return;
-        }
-
-        in->moved = 1;
-        ngx_http_chat_ws_inbox_later(in);
-        return;
-    }
-
-    ngx_http_chat_col_text(call->res, 0, 0, &outcome);
-    ngx_http_chat_col_text(call->res, 0, 1, &body);
-
-    if (outcome.len != 2 || body.len == 0) {
-        ngx_http_chat_ws_outcome(ws, in->ref, &outcome);
-        ngx_http_chat_ws_inbox_leave(ws);
-        return;
-    }
-
-    ngx_http_chat_ws_inbox_answer(in, &body);
-
-    if (in->moved) {
-        ngx_http_chat_ws_inbox_later(in);
-    }
-}
-
-
-static void
-ngx_http_chat_ws_inbox_answer(ngx_http_chat_ws_inbox_t *in, ngx_str_t *body)
-{
-    json_t      *answer, *complete;
-    ngx_int_t    rc;
-    ngx_uint_t   whole;
-
-    answer = json_loadb((char *) body->data, body->len, 0, NULL);
-
-    complete = json_object_get(answer, "complete");
-    whole = !json_is_false(complete);
-
-    if (answer == NULL) {
-        rc = NGX_ERROR;
-
-    } else if (!in->answered || !whole) {
-        rc = ngx_http_chat_ws_inbox_list(in, answer, whole || !in->answered);
+    if (!in->answered || !complete) {
+        rc = ngx_http_chat_ws_inbox_list(in, page, complete || !in->answered);
 
     } else {
-        rc = ngx_http_chat_ws_inbox_changes(in, answer);
+        rc = ngx_http_chat_ws_inbox_changes(in, page);
     }
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_chat_ws_inbox_cursor(in, answer);
-    }
-
-    json_decref(answer);
 
     if (rc != NGX_OK) {
-        in->ws->broken = 1;
+        ws->broken = 1;
 
-        if (!in->ws->connection->write->posted) {
-            ngx_post_event(in->ws->connection->write, &ngx_posted_events);
+        if (!ws->connection->write->posted) {
+            ngx_post_event(ws->connection->write, &ngx_posted_events);
         }
+    }
+
+    if (ws->queued >= NGX_HTTP_CHAT_WS_SOFT) {
+        ngx_http_chat_inbox_pause(i);
     }
 }
 
@@ -371,14 +250,14 @@ ngx_http_chat_ws_inbox_answer(ngx_http_chat_ws_inbox_t *in, ngx_str_t *body)
 /* the list as it is: the first answer, or too much has changed since */
 
 static ngx_int_t
-ngx_http_chat_ws_inbox_list(ngx_http_chat_ws_inbox_t *in, json_t *answer,
+ngx_http_chat_ws_inbox_list(ngx_http_chat_ws_inbox_t *in, json_t *page,
     ngx_uint_t complete)
 {
     char    *text;
     u_char  *p;
     size_t   len;
 
-    text = json_dumps(json_object_get(answer, "conversations"),
+    text = json_dumps(json_object_get(page, "conversations"),
                       JSON_COMPACT);
     if (text == NULL) {
         return NGX_ERROR;
@@ -397,7 +276,7 @@ ngx_http_chat_ws_inbox_list(ngx_http_chat_ws_inbox_t *in, json_t *answer,
         p = ngx_sprintf(p, ",\"inbox\":true,\"complete\":%s,\"more\":%s,"
                            "\"conversations\":",
                         complete ? "true" : "false",
-                        json_is_true(json_object_get(answer, "more"))
+                        json_is_true(json_object_get(page, "more"))
                         ? "true" : "false");
         p = ngx_cpymem(p, text, len);
         *p++ = '}';
@@ -413,14 +292,14 @@ ngx_http_chat_ws_inbox_list(ngx_http_chat_ws_inbox_t *in, json_t *answer,
 
 
 static ngx_int_t
-ngx_http_chat_ws_inbox_changes(ngx_http_chat_ws_inbox_t *in, json_t *answer)
+ngx_http_chat_ws_inbox_changes(ngx_http_chat_ws_inbox_t *in, json_t *page)
 {
     char    *text;
     u_char  *p;
     size_t   i, len;
     json_t  *list, *one;
 
-    list = json_object_get(answer, "conversations");
+    list = json_object_get(page, "conversations");
 
     json_array_foreach(list, i, one) {
 
@@ -442,38 +321,6 @@ ngx_http_chat_ws_inbox_changes(ngx_http_chat_ws_inbox_t *in, json_t *answer)
 
         free(text);
     }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_chat_ws_inbox_cursor(ngx_http_chat_ws_inbox_t *in, json_t *answer)
-{
-    u_char       *p;
-    size_t        len;
-    const char   *next;
-
-    next = json_string_value(json_object_get(answer, "next"));
-    if (next == NULL) {
-        return NGX_ERROR;
-    }
-
-    len = ngx_strlen(next);
-
-    p = ngx_alloc(len, in->ws->connection->log);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(p, next, len);
-
-    if (in->cursor.data != NULL) {
-        ngx_free(in->cursor.data);
-    }
-
-    in->cursor.data = p;
-    in->cursor.len = len;
 
     return NGX_OK;
 }

@@ -13,6 +13,7 @@
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_fields.h"
+#include "ngx_http_chat_inbox.h"
 #include "ngx_http_chat_limit.h"
 #include "ngx_http_chat_store.h"
 #include "ngx_http_chat_ws.h"
@@ -44,7 +45,6 @@
 #define NGX_HTTP_CHAT_WS_STALL       30000
 #define NGX_HTTP_CHAT_WS_LINGER      5000
 #define NGX_HTTP_CHAT_WS_LEAVE       1000    /* both, in a worker that leaves */
-#define NGX_HTTP_CHAT_WS_INBOX       500
 
 /* close codes of docs/protocol.md */
 #define NGX_HTTP_CHAT_WS_NORMAL      1000
@@ -297,6 +297,9 @@ void ngx_http_chat_ws_leave(ngx_http_chat_ws_t *ws);
 
 void ngx_http_chat_ws_inbox(ngx_http_chat_ws_frame_t *frame, json_t *filter);
 void ngx_http_chat_ws_inbox_leave(ngx_http_chat_ws_t *ws);
+
+/* the queue has drained */
+void ngx_http_chat_ws_inbox_resume(ngx_http_chat_ws_t *ws);
 
 
 /* ws_timer: one wheel for all connections of the worker */

@@ -163,10 +163,8 @@ ngx_http_chat_ws_sub_add(ngx_http_chat_ws_frame_t *frame,
     sub->feed.limit = ws->conf->limit;
     sub->feed.transport = NGX_HTTP_CHAT_T_WS;
     sub->feed.calls = &ngx_http_chat_ws_calls;
-
-    /* none is like it: the state is always read */
-
-    sub->feed.version = NGX_MAX_INT_T_VALUE;
+    sub->feed.epoch = ngx_http_chat_store_epoch();
+    sub->feed.stateful = 1;
 
     p = ngx_http_chat_ws_sub_find(ws, &t->conversation);
     *p = sub;
@@ -232,6 +230,8 @@ ngx_http_chat_ws_refill(ngx_http_chat_ws_t *ws)
 {
     ngx_http_chat_ws_sub_t  *sub;
 
+    ngx_http_chat_ws_inbox_resume(ws);
+
     for (sub = ws->subs; sub != NULL; sub = sub->next) {
 
         if (ws->closing || ws->broken || ws->retry
@@ -255,6 +255,7 @@ ngx_http_chat_ws_sub_start(ngx_http_chat_ws_sub_t *sub)
 {
     ngx_int_t             rc;
     ngx_http_chat_ws_t   *ws;
+    ngx_http_chat_page_t  page;
 
     ws = sub->ws;
 
@@ -289,6 +290,16 @@ ngx_http_chat_ws_sub_start(ngx_http_chat_ws_sub_t *sub)
     /* nothing to read: live from here */
 
     sub->state = NGX_HTTP_CHAT_WS_LIVE;
+
+    ngx_memzero(&page, offsetof(ngx_http_chat_page_t, events));
+
+    (void) ngx_http_chat_feed_state(&sub->feed, &page.state);
+
+    ngx_http_chat_ws_sub_page(sub, &page);
+
+    if (page.state.data != NULL) {
+        ngx_free(page.state.data);
+    }
 }
 
 
@@ -444,7 +455,7 @@ ngx_http_chat_ws_sub_page(ngx_http_chat_ws_sub_t *sub,
 
     p = ngx_sprintf(p, ",\"more\":%s,\"next\":\"",
                     sub->feed.live ? "false" : "true");
-    p = ngx_http_chat_cursor_write(p, ngx_http_chat_store_epoch(), sub->seq);
+    p = ngx_http_chat_cursor_write(p, sub->feed.epoch, sub->seq);
     p = ngx_sprintf(p, "\",\"events\":[");
 
     for (i = 0; i < page->n; i++) {

@@ -415,8 +415,7 @@ ngx_http_chat_ws_timer_heads(u_char *p, ngx_http_chat_ws_t *ws)
         *p++ = '"';
         *p++ = ':';
         *p++ = '"';
-        p = ngx_http_chat_cursor_write(p, ngx_http_chat_store_epoch(),
-                                       sub->seq);
+        p = ngx_http_chat_cursor_write(p, sub->feed.epoch, sub->seq);
         *p++ = '"';
     }
 

@@ -55,7 +55,8 @@ sub json_decode { return $json->decode($_[0]) }
 sub postgres {
     if (!$ENV{TEST_NGINX_POSTGRES}) {
         require ChatTest::Postgres;
-        $cluster = ChatTest::Postgres->new('postgres', 'fsync=off');
+        $cluster = ChatTest::Postgres->new('postgres', 'fsync=off',
+                                          'track_functions=pl');
         $ENV{TEST_NGINX_POSTGRES} = $cluster->start;
     }
 

@@ -14,9 +14,7 @@
 
 #define SIM_CALLS     256
 #define SIM_MESSAGES  256
-#define SIM_COLUMNS   20
-#define SIM_ROWS      (SIM_PAGE + 1)
-#define SIM_CELL      400
+#define SIM_EPOCHS    64
 
 
 typedef struct {
@@ -24,6 +22,7 @@ typedef struct {
     ngx_http_chat_query_e     query;
     ngx_uint_t                conversation;
     ngx_uint_t                agent;
+    ngx_uint_t                ended;         /* the credential */
     int64_t                   since;
     ngx_uint_t                tail;
     unsigned                  executed:1;
@@ -47,13 +46,6 @@ typedef struct {
 } sim_message_t;
 
 
-struct pg_result {
-    int                       rows;
-    int                       len[SIM_ROWS][SIM_COLUMNS];
-    char                      cell[SIM_ROWS][SIM_COLUMNS][SIM_CELL];
-};
-
-
 sim_t  sim;
 
 static uint32_t                          state;
@@ -65,7 +57,8 @@ static ngx_uint_t                        unconfirmed[SIM_CONVERSATIONS];
 static ngx_uint_t                        ready;
 static uint64_t                          commits;
 static uint64_t                          changed[SIM_CONVERSATIONS];
-static u_char                            epoch[NGX_HTTP_CHAT_EPOCH_LEN + 1];
+static u_char                            epochs[SIM_EPOCHS]
+                                               [NGX_HTTP_CHAT_EPOCH_LEN];
 static PGresult                          result;
 
 static ngx_http_chat_bus_state_pt        bus_state;
@@ -76,6 +69,7 @@ static ngx_http_chat_store_state_pt      store_state;
 static ngx_log_t                         log;
 static ngx_cycle_t                       cycle;
 
+static void sim_epoch(void);
 static void sim_execute(sim_call_t *c);
 static void sim_select(sim_call_t *c);
 static void sim_finish(ngx_uint_t i);
@@ -85,6 +79,23 @@ static void sim_text(int row, int col, const char *text);
 static void sim_int8(int row, int col, int64_t v);
 static void sim_announce(ngx_uint_t i);
 static void sim_publish(sim_message_t *m);
+
+void
+ngx_http_chat_bus_publish(ngx_http_chat_id_t *topic,
+    ngx_http_chat_bus_message_t *message)
+{
+    if (sim.published != NULL) {
+        sim.published(message);
+    }
+}
+
+
+void
+sim_receive(ngx_http_chat_bus_message_t *message)
+{
+    handlers[message->type](message);
+}
+
 
 uint32_t
 sim_random(uint32_t n)
@@ -128,7 +139,7 @@ sim_init(uint32_t seed)
     store_state = NULL;
 
     ngx_memzero(handlers, sizeof(handlers));
-    ngx_memset(epoch, (int) ('0' + sim.epoch), sizeof(epoch));
+    sim_epoch();
 
     ngx_current_msec = 1000000;
     ngx_cached_time = &now;
@@ -136,6 +147,14 @@ sim_init(uint32_t seed)
     cycle.log = &log;
 
     (void) ngx_event_timer_init(&log);
+}
+
+
+static void
+sim_epoch(void)
+{
+    ngx_memset(epochs[sim.epoch % SIM_EPOCHS], (int) ('0' + sim.epoch),
+               NGX_HTTP_CHAT_EPOCH_LEN);
 }
 
 
@@ -253,7 +272,7 @@ sim_failover(void)
     }
 
     sim.epoch++;
-    ngx_memset(epoch, (int) ('0' + sim.epoch), sizeof(epoch));
+    sim_epoch();
 
     commits = 10;
 
@@ -442,6 +461,12 @@ sim_rows(sim_call_t *c)
 {
     int      row;
     int64_t  seq, pub;
+
+    if (c->ended) {
+        sim_text(0, NGX_HTTP_CHAT_C_OUTCOME, "unauthenticated");
+        result.rows = 1;
+        return;
+    }
 
     pub = c->head;
 
@@ -653,6 +678,8 @@ ngx_http_chat_store_call(ngx_http_chat_lane_e lane,
     case NGX_HTTP_CHAT_Q_EVENTS:
         at = 5;
         c->agent = (args->values[1][0] == 'a');
+        c->ended = c->agent ? args->values[4][0] == SIM_ENDED
+                            : args->values[3][7] == SIM_ENDED;
         c->tail = *args->values[8];
         break;
 
@@ -689,7 +716,7 @@ ngx_http_chat_store_call(ngx_http_chat_lane_e lane,
 u_char *
 ngx_http_chat_store_epoch(void)
 {
-    return epoch;
+    return epochs[sim.epoch % SIM_EPOCHS];
 }
 
 
@@ -758,43 +785,4 @@ ngx_uint_t
 ngx_http_chat_bus_separate(void)
 {
     return sim.separate;
-}
-
-
-void ngx_http_chat_bus_start(void) { }
-void ngx_http_chat_bus_exit(void) { }
-void ngx_http_chat_bus_publish(ngx_http_chat_id_t *topic,
-    ngx_http_chat_bus_message_t *message) { }
-void ngx_http_chat_append_init(ngx_http_chat_append_event_pt on_event) { }
-void ngx_http_chat_counter_add(ngx_http_chat_counter_e counter,
-    ngx_int_t n) { }
-void ngx_http_chat_counter_add_cell(ngx_http_chat_counter_e counter,
-    ngx_uint_t cell, ngx_int_t n) { }
-void ngx_http_chat_counter_observe(ngx_http_chat_counter_e counter,
-    uint64_t n) { }
-
-
-/* libpq */
-
-int PQntuples(const PGresult *res) { return res->rows; }
-int PQnfields(const PGresult *res) { return SIM_COLUMNS; }
-
-int
-PQgetisnull(const PGresult *res, int row, int col)
-{
-    return res->len[row][col] < 0;
-}
-
-
-int
-PQgetlength(const PGresult *res, int row, int col)
-{
-    return res->len[row][col];
-}
-
-
-char *
-PQgetvalue(const PGresult *res, int row, int col)
-{
-    return (char *) res->cell[row][col];
 }

@@ -9,6 +9,8 @@
 
 
 #include "ngx_http_chat.h"
+#include "ngx_http_chat_bus.h"
+#include "ngx_http_chat_store.h"
 
 
 /*
@@ -19,6 +21,22 @@
 
 #define SIM_CONVERSATIONS  2
 #define SIM_PAGE           4                 /* events of a full page */
+#define SIM_ENDED          1                 /* an agent's session begins with
+                                              * it, a visitor's token is as
+                                              * old: it has ended */
+
+
+/* a result of libpq */
+
+#define SIM_COLUMNS        20
+#define SIM_ROWS           (SIM_PAGE + 1)
+#define SIM_CELL           400
+
+struct pg_result {
+    int                       rows;
+    int                       len[SIM_ROWS][SIM_COLUMNS];
+    char                      cell[SIM_ROWS][SIM_COLUMNS][SIM_CELL];
+};
 
 
 typedef struct {
@@ -26,6 +44,7 @@ typedef struct {
     ngx_uint_t                epoch;
     int64_t                   heads[SIM_CONVERSATIONS];
     ngx_uint_t                calls;         /* made so far */
+    void                    (*published)(ngx_http_chat_bus_message_t *m);
     unsigned                  failing:1;     /* calls may fail */
     unsigned                  losing:1;      /* messages may get lost */
     unsigned                  separate:1;    /* as the carriers have it */
@@ -58,6 +77,9 @@ void sim_bus(ngx_uint_t ready);
 
 /* another history: the last rows are gone, or replaced by others */
 void sim_failover(void);
+
+/* the bus brings a message */
+void sim_receive(ngx_http_chat_bus_message_t *message);
 
 /* something that waits is done; 0: nothing waits */
 ngx_uint_t sim_step(void);

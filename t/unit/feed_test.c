@@ -5,9 +5,10 @@
 
 
 /*
- * Sources: t/unit/feed_sim.c t/unit/feed_core.c
+ * Sources: t/unit/feed_sim.c t/unit/feed_core.c t/unit/feed_stub.c
  * Sources: src/ngx_http_chat_hub.c src/ngx_http_chat_topic.c
- * Sources: src/ngx_http_chat_feed.c src/ngx_http_chat_publish.c
+ * Sources: src/ngx_http_chat_feed.c src/ngx_http_chat_feed_read.c
+ * Sources: src/ngx_http_chat_state.c src/ngx_http_chat_publish.c
  * Sources: src/ngx_http_chat_sweep.c src/ngx_http_chat_page.c
  * Sources: src/ngx_http_chat_event.c src/ngx_http_chat_presence.c
  * Sources: src/ngx_http_chat_participant.c src/ngx_http_chat_row.c
@@ -32,7 +33,7 @@
 
 #define RUNS   20000
 #define STEPS  80
-#define SUBS   5
+#define SUBS   8
 
 /* longer than a topic is kept; ms */
 #define LINGER 70000
@@ -56,6 +57,8 @@ typedef struct {
     ngx_uint_t                slot;
     ngx_uint_t                conversation;
     ngx_uint_t                agent;
+    ngx_uint_t                ended;         /* its credential */
+    ngx_uint_t                who;
     ngx_uint_t                epoch;
     int64_t                   last;          /* seen so far; -1: nothing */
 } sub_t;
@@ -63,6 +66,7 @@ typedef struct {
 
 static sub_t                 *subs[SUBS];
 static const char            *failure;
+static ngx_uint_t             calm;          /* transports only listen */
 static ngx_http_chat_site_t   site;
 
 
@@ -72,6 +76,11 @@ static void settle(void);
 static void settled(sub_t *s);
 static void gone(void);
 static void subscribe(void);
+static void storm(void);
+static sub_t *add(void);
+static void shared(void);
+static void come_back(void);
+static ngx_uint_t live(void);
 static void start(sub_t *s);
 static void end(sub_t *s);
 static void read_on(sub_t *s);
@@ -108,6 +117,9 @@ main(int argc, char **argv)
     }
 
     ok(failure == NULL, "every subscriber has the record it may see");
+
+    shared();
+
     ok(__lsan_do_recoverable_leak_check() == 0, "nothing leaks");
 
     return done();
@@ -166,8 +178,11 @@ act(void)
         break;
 
     case 4:
-    case 5:
         subscribe();
+        break;
+
+    case 5:
+        storm();
         break;
 
     case 6:
@@ -235,6 +250,87 @@ act(void)
     default:
         (void) sim_step();
     }
+}
+
+
+/* resumes of one conversation, and what they cost */
+
+static void
+shared(void)
+{
+    ngx_uint_t  i, calls;
+
+    static ngx_http_chat_main_conf_t  mcf;
+
+    failure = NULL;
+    sim_init(1);
+    sim.separate = 0;
+    calm = 1;
+    ngx_memzero(subs, sizeof(subs));
+
+    (void) ngx_http_chat_feed_init((ngx_cycle_t *) ngx_cycle, &mcf);
+    sim_start();
+    while (sim_step()) { /* void */ }
+    calls = sim.calls;
+
+    for (i = 0; i < SUBS; i++) {
+        (void) add();
+        subs[i]->conversation = 0;
+        subs[i]->agent = (i % 2);
+        subs[i]->ended = 0;
+        subs[i]->last = sim.heads[0];
+        subs[i]->who = (i % 2) ? '0' : 'A';
+
+        start(subs[i]);
+    }
+
+    ok(sim.calls == calls + 2, "one read for visitors, one for agents");
+    ok(live() == 0, "all of them wait for it");
+
+    end(subs[0]);
+    while (sim_step()) { /* void */ }
+    ok(live() == SUBS - 1, "and are live then, without the first of them");
+
+    come_back();
+
+    ok(live() == SUBS - 1 && sim.calls == calls + 2, "at the head nothing is");
+
+    sim_append(0);
+
+    come_back();
+    while (sim_step()) { /* void */ }
+
+    all_seen(subs[1], sim.heads[0]);
+    all_seen(subs[2], sim.heads[0]);
+    ok(live() == SUBS - 1 && failure == NULL, "whatever is stored then comes");
+
+    gone();
+    ngx_http_chat_feed_exit();
+}
+
+
+static void
+come_back(void)
+{
+    ngx_uint_t  i;
+
+    for (i = 1; i < SUBS; i++) {
+        ngx_http_chat_feed_leave(&subs[i]->feed);
+        start(subs[i]);
+    }
+}
+
+
+static ngx_uint_t
+live(void)
+{
+    ngx_uint_t  i, n;
+
+    for (i = 0, n = 0; i < SUBS; i++) {
+        n += (subs[i] != NULL && subs[i]->state == LIVE);
+    }
+
+    return n;
 }
 
 
@@ -334,17 +430,61 @@ count(ngx_http_chat_topic_t *topic, void *data)
 static void
 subscribe(void)
 {
+    sub_t  *s;
+
+    s = add();
+
+    if (s != NULL) {
+        start(s);
+    }
+}
+
+
+/* several of one kind come at once, from the same event */
+
+static void
+storm(void)
+{
+    sub_t       *s, *first;
+    ngx_uint_t   n;
+
+    first = add();
+
+    if (first == NULL) {
+        return;
+    }
+
+    for (n = 1 + sim_random(SUBS - 1); n > 0; n--) {
+        s = add();
+
+        if (s == NULL) {
+            break;
+        }
+
+        s->conversation = first->conversation;
+        s->agent = first->agent;
+        s->who = s->agent && sim_random(2) ? '0' + s->slot : first->who;
+        s->last = first->last;
+    }
+
+    for (n = 0; n < SUBS; n++) {
+        if (subs[n] != NULL && subs[n]->state == FREE) {
+            start(subs[n]);
+        }
+    }
+}
+
+
+static sub_t *
+add(void)
+{
     sub_t       *s;
     ngx_uint_t   i;
 
-    for (i = 0; i < SUBS; i++) {
-        if (subs[i] == NULL) {
-            break;
-        }
-    }
+    for (i = 0; i < SUBS && subs[i] != NULL; i++) { /* void */ }
 
     if (i == SUBS) {
-        return;
+        return NULL;
     }
 
     s = calloc(1, sizeof(sub_t));
@@ -353,6 +493,8 @@ subscribe(void)
     s->slot = i;
     s->conversation = sim_random(SIM_CONVERSATIONS);
     s->agent = sim_random(2);
+    s->who = s->agent ? '0' + i : 'A';
+    s->ended = (sim_random(8) == 0);
     s->last = (int64_t) sim_random(sim.heads[s->conversation] + 3) - 1;
     s->epoch = sim.epoch;
 
@@ -360,7 +502,7 @@ subscribe(void)
         s->last = sim.heads[s->conversation];
     }
 
-    start(s);
+    return s;
 }
 
 
@@ -374,15 +516,18 @@ start(sub_t *s)
     s->actor.kind = s->agent ? NGX_HTTP_CHAT_AGENT : NGX_HTTP_CHAT_VISITOR;
     s->actor.site = &site;
     ngx_memset(s->actor.id.data, s->agent ? '0' + (int) s->slot : 'A', 16);
+    ngx_memset(s->actor.id.data, (int) s->who, 16);
+    s->actor.issued = s->ended ? SIM_ENDED
+                               : SIM_ENDED + 1 + (calm ? 0 : sim_random(2));
+    s->actor.session.data[0] = s->ended ? SIM_ENDED : SIM_ENDED + 1;
 
     sim_conversation(&f->conversation, s->conversation);
 
     f->since = s->last;
-    f->version = sim_random(4) == 0 ? 7 : -1;
+    f->stateful = sim_random(2);
     f->tail = (s->epoch != sim.epoch && s->last >= 0);
     f->calls = &handlers;
     f->actor = &s->actor;
-
     if (!f->tail) {
         s->epoch = sim.epoch;
     }
@@ -391,6 +536,11 @@ start(sub_t *s)
 
     case NGX_OK:
         s->state = LIVE;
+
+        if (s->ended && !s->agent) {
+            failed("a credential that has ended lets in");
+        }
+
         break;
 
     case NGX_AGAIN:
@@ -441,8 +591,17 @@ opened(ngx_http_chat_feed_t *f, ngx_http_chat_page_t *page)
     }
 
     if (page->outcome.len != 2) {
-        failed("an unexpected outcome");
+
+        if (!s->ended) {
+            failed("an unexpected outcome");
+        }
+
+        end(s);
         return;
+    }
+
+    if (s->ended && !s->agent) {
+        failed("a credential that has ended reads");
     }
 
     more = page->more;
@@ -481,10 +640,10 @@ opened(ngx_http_chat_feed_t *f, ngx_http_chat_page_t *page)
 
     s->state = f->live ? LIVE : BEHIND;
 
-    if (sim_random(16) == 0) {
+    if (!calm && sim_random(16) == 0) {
         end(s);
 
-    } else if (s->state == BEHIND && sim_random(4) == 0) {
+    } else if (s->state == BEHIND && (calm || sim_random(4) == 0)) {
         read_on(s);
     }
 }
@@ -516,7 +675,7 @@ event(ngx_http_chat_feed_t *f, ngx_http_chat_event_t *e)
 
     see(s, e->seq);
 
-    switch (sim_random(16)) {
+    switch (calm ? 15 : sim_random(16)) {
 
     case 0:
         end(s);
@@ -547,12 +706,8 @@ event(ngx_http_chat_feed_t *f, ngx_http_chat_event_t *e)
 static void
 signalled(ngx_http_chat_feed_t *f, ngx_http_chat_event_t *e)
 {
-    sub_t  *s;
-
-    s = (sub_t *) f;
-
-    if (sim_random(16) == 0) {
-        end(s);
+    if (!calm && sim_random(16) == 0) {
+        end((sub_t *) f);
     }
 }
 
