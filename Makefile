@@ -106,7 +106,7 @@ RECIPE =	$(TREE) $(OPTIONS) $(NGX_CONF_FLAGS) \
 		$(SRCS) $(DEPS) $(ASSETS)
 
 
-.PHONY:		all module install test asan valgrind fuzz check demo clean help packages FORCE
+.PHONY:		all module install test soak asan valgrind fuzz check demo clean help packages FORCE
 .DELETE_ON_ERROR:
 
 all:		module		## build the module (the default)
@@ -211,6 +211,11 @@ asan:				## the tests, with all of nginx under ASan and UBSan
 valgrind:	module		## the main paths under valgrind
 	@t/lib/packages run test valgrind
 	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/lib/run t/valgrind/smoke.t
+
+soak:		module		## reloads and connections by the thousand: a table
+	@t/lib/packages run test
+	@CHAT_SOAK=1 CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) \
+		t/lib/run t/flow-soak.t
 
 t/browser/node_modules/.package-lock.json: t/browser/package-lock.json
 	@t/lib/packages test

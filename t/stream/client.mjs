@@ -124,8 +124,8 @@ export function upgrade(protocol, path, headers) {
 
 const CLOSE = 8, PING = 9, PONG = 10;
 
-// Frames over the socket of such a handshake.  on(json) for each message,
-// ended(code) once, 1006 when there was no close frame.
+// Frames over the socket of such a handshake.  on(json, frames) for each
+// message, ended(code) once, 1006 when there was no close frame.
 
 export class Frames {
     buffer = Buffer.alloc(0);
@@ -195,7 +195,7 @@ export class Frames {
             this.write(PONG, payload);
 
         } else if (opcode === 1) {
-            this.on(JSON.parse(payload.toString()));
+            this.on(JSON.parse(payload.toString()), this);
         }
     }
 

@@ -16,8 +16,9 @@ my $count = 0;
 
 # Options: workers, postgres (conninfo), name, main, http, server (text for
 # these blocks), location (text in /support/), ready (0: do not wait for
-# PostgreSQL), log (level), limit (words of chat_limit), chat ("on" or a half); or text, a sub that is given
-# the object and returns the whole configuration.
+# PostgreSQL), log (level), limit (words of chat_limit), connections (of a
+# worker), chat ("on" or a half); or text, a sub that is given the object and
+# returns the whole configuration.
 
 sub new {
     my ($class, %opt) = @_;
@@ -32,7 +33,7 @@ sub new {
     return bless {
         root => $root, port => free_port(), pid => $$, workers => 2,
         ready => 1, log => 'info', chat => 'on', limit => 'off', main => '',
-        http => '', server => '', location => '', %opt,
+        http => '', server => '', location => '', connections => 1024, %opt,
     }, $class;
 }
 
@@ -103,7 +104,7 @@ ${load}worker_shutdown_timeout 30s;
 $self->{main}
 
 events {
-    worker_connections 1024;
+    worker_connections $self->{connections};
 }
 
 http {

@@ -11,16 +11,16 @@ use ChatTest;
 use ChatTest::Nginx;
 use ChatTest::Node;
 
-my $drain = 3;
 my $length = 450;
 
 
-# Options are those of ChatTest::Nginx.
+# Options are those of ChatTest::Nginx, and drain (seconds).
 
 sub new {
     my ($class, %opt) = @_;
 
     my $http = delete $opt{http} // '';
+    my $drain = delete $opt{drain} // 3;
     my $nginx = ChatTest::Nginx->new(workers => 2, %opt,
         http => "chat_drain ${drain}s; gzip on; gzip_types *; $http")->start;
     my $long = conversation('alice', 'one');
@@ -57,8 +57,25 @@ sub run {
         %{$self->{env}}, protocol => $protocol,
         quiet => conversation('bob', 'quiet'), %more});
 
-    ChatTest::Node->run(dirname(abs_path($0)) . '/stream', $file);
+    ChatTest::Node->run(dir(), $file);
 }
+
+
+# What a program prints that is no test.
+
+sub output {
+    my ($self, $file, %more) = @_;
+
+    local $ENV{CHAT_STREAM} = json_encode({%{$self->{env}}, %more});
+    open my $in, '-|', 'node', dir() . "/$file" or die "node: $!\n";
+    my @lines = <$in>;
+    close $in or die "node $file failed\n";
+
+    return @lines;
+}
+
+
+sub dir { return dirname(abs_path($0)) . '/stream' }
 
 # Messages up to that seq in one statement.
 
