@@ -299,7 +299,7 @@ sub cursor { return epoch() . ".$_[0]" }
 sub wait_until(&;$) {
     my ($sub, $seconds) = @_;
 
-    my $deadline = time + ($seconds // 10);
+    my $deadline = time + ($seconds // 30);
 
     for ( ;; ) {
         my $value = $sub->();

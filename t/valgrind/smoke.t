@@ -1,5 +1,6 @@
-# The main paths under valgrind, in two generations of workers: no error, and
-# nothing lost for certain, in any process.  "make valgrind" runs it.
+# The main paths under valgrind, over PostgreSQL and over Redis, in two
+# generations of workers: no error, and nothing lost for certain, in any
+# process.  "make valgrind" runs it.
 
 use strict;
 use warnings;
@@ -10,6 +11,8 @@ use Test::More;
 
 use ChatTest;
 use ChatTest::Nginx;
+use ChatTest::Redis;
+use ChatTest::WebSocket;
 
 my $dir = build_dir('valgrind');
 my $suppressions = abs_path(dirname(__FILE__) . '/nginx.supp');
@@ -23,28 +26,123 @@ agent('vera', email => 'vera@a.test', password => $password);
 unlink glob "$dir/log.*";
 wrap("$dir/nginx");
 
-my $nginx = ChatTest::Nginx->new(ready => 0);
-$nginx->start;
-my $client = $nginx->client(prefix => '/support');
+my ($nginx, $client);
+my $redis = ChatTest::Redis->new('redis');
 
-ok(ready(), 'ready');
-first_generation();
+for my $carrier ('', 'chat_redis ' . $redis->start . ';') {
+    generations($carrier);
+}
 
-my %old = map { $_ => 1 } workers();
-$nginx->signal('HUP');
-ok(wait_until(sub { my @now = workers(); @now == 2 && !grep $old{$_}, @now },
-              60), 'reloaded');
-ok(ready(), 'ready again');
-is(talk('after the reload')->status, 201, 'a message after the reload');
-
-$nginx->stop;
-is_deeply([$nginx->alarms], [], 'no alarms in error.log');
+$redis->stop;
 
 my @logs = glob "$dir/log.*";
-cmp_ok(scalar @logs, '>=', 5, 'each process has left its report');
+cmp_ok(scalar @logs, '>=', 10, 'each process has left its report');
 clean($_) for @logs;
 
 done_testing();
+
+
+sub generations {
+    my ($http) = @_;
+
+    # a note of a stream that is drained takes its time
+    $nginx = ChatTest::Nginx->new(ready => 0, http => "$http chat_drain 2s;");
+    $nginx->start;
+    $client = $nginx->client(prefix => '/support');
+
+    ok(ready(), 'ready' . ($http && ', with Redis'));
+    first_generation($http);
+    my @streams = streams();
+
+    my %old = map { $_ => 1 } workers();
+    $nginx->signal('HUP');
+    ok(wait_until(sub {
+        my @now = workers();
+        $_->poll for @streams;
+        @now == 2 && !grep $old{$_}, @now;
+    }, 120), 'reloaded');
+    is_deeply([map { $_->closed } grep { !$_->{http} } @streams],
+              [(1012) x 2], 'WebSockets are told to come again');
+    ok(ready(), 'ready again');
+    is(talk("after the reload $http")->status, 201,
+       'a message after the reload');
+
+    my $last = socket_of('visitor', 'val');
+    $redis->stop if $http;
+    is(talk("without Redis $http")->status, 201, 'a message without Redis')
+        if $http;
+    $redis->start if $http;
+    $last->close;
+    is($last->closed, 1005, 'a close frame is answered');
+
+    $nginx->stop;
+    is_deeply([$nginx->alarms], [], 'no alarms in error.log');
+}
+
+
+sub socket_of {
+    my ($kind, $label, %opt) = @_;
+    return ChatTest::WebSocket->new(port => $nginx->port, $kind => $label,
+                                    %opt);
+}
+
+
+# WebSockets and streams of events, left open: two of the former, then one of
+# the latter.
+
+sub streams {
+    my $id = conversation('val', 'hello', 'again');
+    my $hello = socket_of('path', '/support/v1/stream');
+
+    $hello->ask(type => 'hello', token => agent_token('vera'));
+    my $agent = socket_of('agent', 'vera');
+    my $visitor = socket_of('visitor', 'val');
+
+    my $answer = $visitor->ask(type => 'subscribe', conversation => $id,
+                               since => cursor(1));
+    is(scalar @{$answer->{events}}, 1, 'a WebSocket, from a cursor');
+    $agent->ask(type => 'subscribe', inbox => {status => 'open'});
+    $agent->ask(type => 'subscribe', conversation => $id);
+
+    my $events = $client->start('GET', "/v1/stream?conversation=$id",
+        headers => ['Accept: text/event-stream'], timeout => 60,
+        token => visitor_token('val'));
+    my $gone = $client->start('GET', "/v1/stream?conversation=$id&since="
+        . cursor(1), headers => ['Accept: text/event-stream'],
+        token => visitor_token('val'));
+
+    is($agent->ask(type => 'send', conversation => $id, text => 'hi',
+                   client_msg_id => "w-$id")->{seq}, 3, 'sends');
+    is($visitor->next('message')->{text}, 'hi', 'it arrives');
+    $agent->send(type => 'typing', conversation => $id, on => JSON::PP::true);
+    is($visitor->next('typing')->{type}, 'typing', 'typing');
+    $visitor->send(type => 'read', conversation => $id, seq => 3);
+    is($agent->next('read')->{type}, 'read', 'a read mark');
+    is($agent->ask(type => 'send', conversation => $id)->{code},
+       'invalid_field', 'a frame without its fields');
+    is($agent->ask(type => 'unsubscribe', inbox => JSON::PP::true)->{type},
+       'unsubscribed', 'the inbox no more');
+
+    ok(wait_until(sub { $events->poll; $events->{bytes} =~ /"text":"hi"/ }),
+       'a stream of events has it');
+    ok(wait_until(sub { $gone->poll; $gone->{bytes} =~ /"text":"hi"/ }),
+       'another too');
+    $gone->abort;
+
+    my $ticket = $client->request('POST', '/v1/ticket',
+        token => agent_token('vera'), timeout => 60)->json->{ticket};
+    my $by = socket_of('protocol', "chat.v1, ticket.$ticket");
+    is($by->status, 101, 'a ticket');
+    $by->send_frame("\xff\xff");
+    is($by->closed, 1007, 'no UTF-8');
+
+    $hello->send_frame('{');
+    is($hello->closed, 4400, 'no JSON');
+    socket_of('visitor', 'val')->abort;
+
+    $events->{http} = 1;
+    return ($agent, $visitor, $events);
+}
 
 
 # a program that runs nginx under valgrind
@@ -93,6 +191,8 @@ sub talk {
 
 
 sub first_generation {
+    my ($http) = @_;
+
     my %slow = (timeout => 60);
 
     is($client->get('/w.js', %slow)->status, 200, 'the loader');
@@ -104,7 +204,7 @@ sub first_generation {
        'malformed JSON');
     is($client->get('/v1/nothing', %slow)->status, 404, 'unknown route');
 
-    my $created = talk('hello');
+    my $created = talk("hello $http");
     is($created->status, 201, 'a conversation');
 
     my ($id, $next) = @{$created->json}{qw(id next)};

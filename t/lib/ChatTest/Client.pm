@@ -133,7 +133,7 @@ sub write {
     my $sent = 0;
 
     while ($sent < length $text) {
-        $select->can_write(10) or die "nginx does not read the request\n";
+        $select->can_write(30) or die "nginx does not read the request\n";
 
         my $n = syswrite $self->{socket}, $text, length($text) - $sent, $sent;
         last if !defined $n && $! != EAGAIN && $! != EINTR;
@@ -192,12 +192,12 @@ sub finish {
 
 
 # The response; undef if the connection was closed without one.  Dies when
-# there is none after the seconds (10).
+# there is none after the seconds (30).
 
 sub wait {
     my ($self, $timeout) = @_;
 
-    my $deadline = time + ($timeout // 10);
+    my $deadline = time + ($timeout // 30);
 
     while (!$self->poll) {
         my $left = $deadline - time;

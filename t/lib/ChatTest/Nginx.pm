@@ -161,7 +161,7 @@ sub start {
 
     system(@command) == 0 or die "nginx did not start: @command\n";
 
-    ChatTest::wait_until { $self->master } 5
+    ChatTest::wait_until { $self->master }
         or die "nginx wrote no pid file\n";
     $self->{running} = 1;
     $self->wait_ready if $self->{ready};
@@ -198,7 +198,7 @@ sub wait_ready {
         $ready{$worker} = 1 if $answer && $answer->status == 200;
         return @workers == $self->{workers}
                && !grep { !$ready{$_} } @workers;
-    } $seconds // 20 or die "nginx is not ready:\n" . $self->tail;
+    } $seconds // 60 or die "nginx is not ready:\n" . $self->tail;
 }
 
 
@@ -259,7 +259,7 @@ sub reload {
     ChatTest::wait_until {
         my @now = $self->worker_pids;
         @now == $self->{workers} && !grep { $old{$_} } @now;
-    } 15 or die "no new workers:\n" . $self->tail;
+    } 30 or die "no new workers:\n" . $self->tail;
 
     return keys %old;
 }
@@ -274,7 +274,7 @@ sub stop {
 
     kill $signal // 'QUIT', $pid;
 
-    if (!ChatTest::wait_until { !alive($pid) } 20) {
+    if (!ChatTest::wait_until { !alive($pid) } 40) {
         kill 'KILL', $pid, $self->worker_pids('all');
         die "nginx $pid did not exit:\n" . $self->tail;
     }

@@ -61,7 +61,7 @@ sub new {
         @{$self->{headers}}) . "\r\n\r\n" . $self->{early});
 
     ChatTest::wait_until { $self->fill; $self->{in} =~ /\r\n\r\n/
-                           || $self->{eof} } 10
+                           || $self->{eof} }
         or die "no answer to the handshake\n";
 
     $self->{in} =~ s/\A(.*?\r\n)\r\n//s;
@@ -222,7 +222,7 @@ sub got {
 sub next {
     my ($self, $type, $seconds) = @_;
 
-    my $deadline = time + ($seconds // 5);
+    my $deadline = time + ($seconds // 30);
 
     for ( ;; ) {
         $self->poll;
@@ -250,7 +250,7 @@ sub ask {
     my $ref = ++$refs;
     $self->send(ref => $ref, %message);
 
-    my $deadline = time + 5;
+    my $deadline = time + 30;
 
     while (time < $deadline && !$self->{eof}) {
         my ($found) = grep { ($self->{messages}[$_]{ref} // '') eq $ref }
@@ -272,7 +272,7 @@ sub ask {
 sub closed {
     my ($self, $seconds) = @_;
 
-    my $deadline = time + ($seconds // 5);
+    my $deadline = time + ($seconds // 30);
 
     $self->poll;
 
