@@ -72,7 +72,8 @@ CODE :=		$(sort $(wildcard src/*.[ch] t/unit/*.[ch]))
 SHELLS :=	.ci/run examples/demo/run src/bundle t/lib/cluster \
 		t/lib/nginx-source t/lib/packages t/lib/redis t/lib/run
 SCRIPTS :=	$(filter %.js %.mjs,$(ASSETS:%=src/%)) \
-		$(wildcard t/browser/*.mjs t/browser/*.js t/stream/*.mjs)
+		$(wildcard t/browser/*.mjs t/browser/*.js t/stream/*.mjs \
+		t/faults/*.mjs)
 EXPORTED :=	$(NAME)|ngx_modules|ngx_module_names|ngx_module_order
 
 # nginx itself copies nothing from null pointers and reads words where they
@@ -91,9 +92,12 @@ ECHO :=		$(OUT)/echo/$(NAME).so
 FUZZERS :=	$(patsubst t/unit/fuzz/%.c,$(OUT)/fuzz/%,\
 		$(wildcard t/unit/fuzz/*_fuzz.c))
 FUZZ_SECONDS =	30
-NPM :=		$(patsubst %,t/browser/node_modules/.package-lock.json,\
-		$(wildcard t/browser/package-lock.json))
+NPM :=		$(patsubst %/package-lock.json,%/node_modules/.package-lock.json,\
+		$(wildcard t/browser/package-lock.json \
+		t/faults/package-lock.json))
 T =
+FAULT =
+LONG =
 
 OPTIONS =	--with-cc='$(CC)' \
 		--with-cc-opt='$(CFLAGS) $(FLAGS) $(WARN)' \
@@ -106,7 +110,7 @@ RECIPE =	$(TREE) $(OPTIONS) $(NGX_CONF_FLAGS) \
 		$(SRCS) $(DEPS) $(ASSETS)
 
 
-.PHONY:		all module install test soak asan valgrind fuzz check demo clean help packages FORCE
+.PHONY:		all module install test soak faults asan valgrind fuzz check demo clean help packages FORCE
 .DELETE_ON_ERROR:
 
 all:		module		## build the module (the default)
@@ -208,6 +212,11 @@ asan:				## the tests, with all of nginx under ASan and UBSan
 		NGX_SRC='$(or $(NGX_SRC),$(OUT)/nginx-source)' \
 		CFLAGS='$(ASAN) $(ASAN_CFLAGS)' LDFLAGS='$(ASAN)' test
 
+faults:		module $(NPM)	## the fault harness; FAULT='F4 F7' for some, LONG=1
+	@t/lib/packages run test
+	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) FAULT='$(FAULT)' LONG=$(LONG) \
+		t/lib/run -v t/faults/table.t
+
 valgrind:	module		## the main paths under valgrind
 	@t/lib/packages run test valgrind
 	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/lib/run t/valgrind/smoke.t
@@ -217,9 +226,9 @@ soak:		module		## reloads and connections by the thousand: a table
 	@CHAT_SOAK=1 CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) \
 		t/lib/run t/flow-soak.t
 
-t/browser/node_modules/.package-lock.json: t/browser/package-lock.json
+$(NPM): %/node_modules/.package-lock.json: %/package-lock.json
 	@t/lib/packages test
-	cd t/browser && npm ci --no-audit --no-fund < /dev/null
+	cd $* && npm ci --no-audit --no-fund < /dev/null
 	@touch $@
 
 check:		module $(NPM)	## style, directions, symbols, static analysis

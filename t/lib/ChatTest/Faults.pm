@@ -1,0 +1,236 @@
+package ChatTest::Faults;
+
+# The table of faults and what is done with each: a load, the fault so many
+# times under it, and the checker.
+#
+# A fault is a hash: id, name, strike (a sub that is given the world and the
+# load, and mends what it broke), times (in the short form) and long; world
+# (options of ChatTest::World), load (options of t/faults/load.mjs), except
+# (a pattern of lines in the error log that are the fault's own), resets
+# (reasons for which readers may have to begin anew), or run, a sub that does
+# everything itself and returns a row.
+
+use strict;
+use warnings;
+
+use Test::More;
+use ChatTest ();
+use ChatTest::Faults::Backend ();
+use ChatTest::Faults::Nginx ();
+use ChatTest::Load ();
+use ChatTest::World ();
+
+my @table = map { $_->faults } qw(
+    ChatTest::Faults::Nginx
+    ChatTest::Faults::Backend
+);
+
+my $worlds = 0;
+my (%worlds, @rows);
+
+
+sub table { return @table }
+
+sub fault {
+    my ($class, $id) = @_;
+
+    my ($fault) = grep { $_->{id} eq $id } @table;
+    return $fault // die "there is no fault $id\n";
+}
+
+
+# One fault as a test of its own.  Options: long; warm (1: what is in use is
+# compared with what is in use after a load without a fault).
+
+sub run {
+    my ($class, $id, %opt) = @_;
+
+    my $fault = $class->fault($id);
+
+    subtest "$fault->{id}: $fault->{name}" => sub {
+        my $row = eval {
+            $fault->{run} ? $fault->{run}->($class, $fault, %opt)
+                          : $class->strike($fault, %opt);
+        };
+
+        if (!$row) {
+            fail('it runs to its end') or diag $@;
+            $row = {verdict => 'did not end'};
+        }
+
+        push @rows, {id => $fault->{id}, name => $fault->{name}, %$row};
+        note(format_row($rows[-1]));
+    };
+}
+
+
+# Faults share a world, as long as they leave it whole.
+
+sub world {
+    my ($class, $fault, %opt) = @_;
+
+    my $options = $fault->{world} // {};
+    my $key = ChatTest::json_encode($options);
+    my $world = delete $worlds{$key};
+
+    if (!$world) {
+        $world = ChatTest::World->new('world' . ++$worlds, %$options);
+        $world->{before} = $world->measure;
+        delete $world->{before}{memory};
+
+        if ($opt{warm} && $fault->{strike}) {
+            $class->under($world, {%$fault, strike => undef});
+            settle($world);
+        }
+    }
+
+    return ($world, sub { $worlds{$key} = $world });
+}
+
+
+sub strike {
+    my ($class, $fault, %opt) = @_;
+
+    my ($world, $keep) = $class->world($fault, %opt);
+    my $times = $opt{long} ? $fault->{long} // $fault->{times}
+                           : $fault->{times};
+    my ($result, $times_of) = $class->under($world, $fault, $times);
+
+    is_deeply(findings($result), [], 'what was seen is what is stored')
+        or diag explain $result->{violations}, $world->{root};
+
+    if ($world->{before}{memory}) {
+        back($world, $opt{long});
+    } elsif (!$fault->{strike}) {
+        settle($world);
+    }
+
+    is(join('', $world->alarms($fault->{except})), '',
+       'nothing alarming in the logs');
+    $world->clear_logs;
+    $keep->();
+
+    return row($result, $times_of, $times);
+}
+
+
+# A load and the fault, so many times: what the checker says, and the times.
+
+sub under {
+    my ($class, $world, $fault, $times) = @_;
+
+    my $load = ChatTest::Load->new(world => $world, %{$fault->{load} // {}});
+
+    $load->go;
+    $load->flows(100);
+    $load->mark;
+
+    for my $n (1 .. $times // 1) {
+        $fault->{strike}->($world, $load, $n) if $fault->{strike};
+        $load->flows(100);
+    }
+
+    my $times_of = $load->mark;
+    my $result = $load->finish(resets => $fault->{resets});
+
+    $load->stop;
+    return ($result, $times_of);
+}
+
+
+# Memory that is in use once everybody has come and gone.
+
+sub settle {
+    my ($world) = @_;
+
+    my ($used, $last);
+
+    ChatTest::wait_until {
+        $last = $used;
+        $used = $world->measure;
+        $last && $used->{descriptors} == $last->{descriptors};
+    } 60;
+
+    $world->{before}{memory} = $used->{memory};
+}
+
+
+# Channels are kept for 30 s after their last reader.
+
+sub back {
+    my ($world, $long) = @_;
+
+    my %before = %{$world->{before}};
+    my @grown;
+
+    delete $before{channels} if !$long;
+
+    ChatTest::wait_until {
+        @grown = $world->grown(\%before, $world->measure);
+        !@grown;
+    } 60;
+
+    is_deeply(\@grown, [], 'memory, descriptors and channels are back');
+}
+
+
+# Everything that is wrong, in a word each.
+
+sub findings {
+    my ($result) = @_;
+
+    return [(map { "$_: $result->{kinds}{$_}" } sort keys %{$result->{kinds}}),
+            (map { "behind: $_" } @{$result->{behind}}),
+            (map { "stopped: $_" } @{$result->{stops}})];
+}
+
+
+sub row {
+    my ($result, $times_of, $times) = @_;
+
+    my $kinds = $result->{kinds};
+    my $sum = sub {
+        my $n = 0;
+        $n += $kinds->{$_} // 0 for @_;
+        return $n;
+    };
+
+    return {
+        times => $times,
+        acknowledged => $result->{counts}{acknowledged},
+        received => $result->{counts}{received},
+        unknown => $result->{counts}{unknown},
+        reconnects => $result->{counts}{reconnects},
+        lost => $sum->('lost', 'gap', 'behind', 'not in the record'),
+        duplicated => $sum->('stored twice', 'duplicate', 'two answers'),
+        reordered => $sum->('reordered', 'stored out of order', 'other seq',
+                            'not dense'),
+        ack => $times_of->{ack}, delivery => $times_of->{delivery},
+        refusal => $times_of->{refusal}, stall => $times_of->{stall},
+        codes => $times_of->{codes}, closes => $times_of->{closes},
+        verdict => @{findings($result)} ? 'wrong' : 'holds',
+    };
+}
+
+
+sub seconds { return sprintf '%.2f s', ($_[0] // 0) / 1000 }
+
+sub format_row {
+    my ($row) = @_;
+
+    return join ' | ', "$row->{id} $row->{name}", $row->{times} // '',
+        map({ $row->{$_} // '' } qw(acknowledged lost duplicated reordered)),
+        map({ seconds($row->{$_}{max}) } qw(ack delivery)), $row->{verdict};
+}
+
+
+# The rows of this run as a table in Markdown.
+
+sub report {
+    return join '', "| fault | repetitions | acknowledged | lost | duplicated "
+        . "| reordered | worst ack | worst delivery | verdict |\n",
+        '|---' x 9, "|\n", map { '| ' . format_row($_) . " |\n" } @rows;
+}
+
+
+1;
