@@ -491,7 +491,8 @@ ngx_http_chat_command_typing(ngx_http_chat_actor_t *actor,
     ngx_http_chat_args_t      args;
     ngx_http_chat_command_t  *c;
 
-    if (ngx_http_chat_presence_who(conversation, actor, &who) == NGX_OK) {
+    if (ngx_http_chat_presence_here(conversation, actor)) {
+        ngx_str_null(&who);
         ngx_http_chat_presence_typing(conversation, actor, &who, on,
                                       internal ? NGX_HTTP_CHAT_AGENT
                                                : NGX_HTTP_CHAT_MEMBER);

@@ -7,6 +7,7 @@
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_drain.h"
 #include "ngx_http_chat_hub.h"
+#include "ngx_http_chat_presence.h"
 
 
 /*
@@ -72,6 +73,10 @@ ngx_http_chat_drain_timer(ngx_event_t *ev)
                        ngx_http_chat_hub_count());
 
         ngx_http_chat_hub_close(NULL, NGX_HTTP_CHAT_CLOSE_RELOAD);
+
+        if (ngx_http_chat_hub_count() == 0) {
+            ngx_http_chat_presence_farewell();
+        }
     }
 
     ngx_add_timer(ev, NGX_HTTP_CHAT_DRAIN_TICK);

@@ -25,6 +25,12 @@ typedef struct {
 
 static ngx_http_chat_name_t *ngx_http_chat_participant_slot(
     ngx_http_chat_id_t *id);
+static ngx_int_t ngx_http_chat_participant_parse(ngx_str_t *who,
+    ngx_str_t *name);
+static ngx_http_chat_participant_t *ngx_http_chat_participant_rename(
+    ngx_http_chat_participant_t *p, ngx_str_t *name);
+static ngx_int_t ngx_http_chat_participant_evict(
+    ngx_http_chat_feed_topic_t *t);
 
 
 static ngx_queue_t             ngx_http_chat_participants_due;
@@ -118,25 +124,15 @@ ngx_http_chat_participant_t *
 ngx_http_chat_participant_find(ngx_http_chat_feed_topic_t *t, ngx_uint_t kind,
     ngx_http_chat_id_t *id)
 {
-    ngx_queue_t                  *q;
     ngx_http_chat_participant_t  *p;
 
-    if (t->participants.next == NULL) {
-        return NULL;
-    }
-
-    for (q = ngx_queue_head(&t->participants);
-         q != ngx_queue_sentinel(&t->participants);
-         q = ngx_queue_next(q))
-    {
-        p = ngx_queue_data(q, ngx_http_chat_participant_t, queue);
-
+    for (p = t->participants; p != NULL; p = p->next) {
         if (p->kind == kind && ngx_http_chat_id_eq(&p->id, id)) {
-            return p;
+            break;
         }
     }
 
-    return NULL;
+    return p;
 }
 
 
@@ -144,36 +140,34 @@ ngx_http_chat_participant_t *
 ngx_http_chat_participant_get(ngx_http_chat_feed_topic_t *t, ngx_uint_t kind,
     ngx_http_chat_id_t *id, ngx_str_t *who)
 {
+    ngx_str_t                     name;
     ngx_http_chat_participant_t  *p;
 
     p = ngx_http_chat_participant_find(t, kind, id);
 
-    if (p != NULL
-        && (who->len == 0
-            || (p->who.len == who->len
-                && ngx_memcmp(p->who.data, who->data, who->len) == 0)))
+    if (who->len == 0
+        || ngx_http_chat_participant_parse(who, &name) != NGX_OK)
     {
         return p;
     }
 
-    if (p != NULL && p->who.len >= who->len) {
-
-        /* a new name that fits into the place of the old one */
-
-        ngx_memcpy(p->who.data, who->data, who->len);
-        p->who.len = who->len;
+    if (p != NULL && p->len == name.len
+        && ngx_memcmp(p->name, name.data, name.len) == 0)
+    {
         return p;
     }
 
     if (p != NULL) {
-        return p;
+        return ngx_http_chat_participant_rename(p, &name);
     }
 
-    if (who->len == 0 || t->nparticipants >= NGX_HTTP_CHAT_PARTICIPANTS) {
+    if (t->nparticipants >= NGX_HTTP_CHAT_PARTICIPANTS
+        && ngx_http_chat_participant_evict(t) != NGX_OK)
+    {
         return NULL;
     }
 
-    p = ngx_alloc(sizeof(ngx_http_chat_participant_t) + who->len,
+    p = ngx_alloc(sizeof(ngx_http_chat_participant_t) + name.len,
                   ngx_cycle->log);
     if (p == NULL) {
         return NULL;
@@ -182,39 +176,149 @@ ngx_http_chat_participant_get(ngx_http_chat_feed_topic_t *t, ngx_uint_t kind,
     ngx_memzero(p, sizeof(ngx_http_chat_participant_t));
 
     p->topic = t;
-    p->kind = kind;
+    p->kind = (u_char) kind;
     p->id = *id;
-    p->who.len = who->len;
-    p->who.data = (u_char *) p + sizeof(ngx_http_chat_participant_t);
-    ngx_memcpy(p->who.data, who->data, who->len);
+    p->len = (uint16_t) name.len;
+    ngx_memcpy(p->name, name.data, name.len);
 
-    if (t->participants.next == NULL) {
-        ngx_queue_init(&t->participants);
-    }
-
-    ngx_queue_insert_tail(&t->participants, &p->queue);
+    p->next = t->participants;
+    t->participants = p;
     t->nparticipants++;
 
     return p;
 }
 
 
+/* the member "name" of who is its last */
+
+static ngx_int_t
+ngx_http_chat_participant_parse(ngx_str_t *who, ngx_str_t *name)
+{
+    u_char  *p, *last;
+
+    last = who->data + who->len;
+
+    p = ngx_strlcasestrn(who->data, last, (u_char *) "\"name\"",
+                         sizeof("\"name\"") - 2);
+
+    if (p == NULL || who->len > NGX_HTTP_CHAT_WHO || last[-1] != '}') {
+        return NGX_DECLINED;
+    }
+
+    p += sizeof("\"name\"") - 1;
+    last--;
+
+    while (p < last && (*p == ' ' || *p == ':')) {
+        p++;
+    }
+
+    name->data = p;
+    name->len = last - p;
+
+    return name->len != 0 ? NGX_OK : NGX_DECLINED;
+}
+
+
+u_char *
+ngx_http_chat_participant_who(ngx_http_chat_participant_t *p, u_char *d)
+{
+    d = ngx_cpymem(d, "{\"kind\":\"", sizeof("{\"kind\":\"") - 1);
+
+    if (p->kind == NGX_HTTP_CHAT_AGENT) {
+        d = ngx_cpymem(d, "agent", sizeof("agent") - 1);
+
+    } else {
+        d = ngx_cpymem(d, "visitor", sizeof("visitor") - 1);
+    }
+
+    d = ngx_cpymem(d, "\",\"id\":\"", sizeof("\",\"id\":\"") - 1);
+    d = ngx_http_chat_id_write(d, &p->id);
+    d = ngx_cpymem(d, "\",\"name\":", sizeof("\",\"name\":") - 1);
+    d = ngx_cpymem(d, p->name, p->len);
+    *d++ = '}';
+
+    return d;
+}
+
+
+/* NULL: no memory, and it keeps its old name */
+
+static ngx_http_chat_participant_t *
+ngx_http_chat_participant_rename(ngx_http_chat_participant_t *p,
+    ngx_str_t *name)
+{
+    ngx_http_chat_participant_t  *n, **pp;
+
+    n = p;
+
+    if (name->len > p->len) {
+        n = ngx_alloc(sizeof(ngx_http_chat_participant_t) + name->len,
+                      ngx_cycle->log);
+        if (n == NULL) {
+            return p;
+        }
+
+        ngx_memcpy(n, p, sizeof(ngx_http_chat_participant_t));
+
+        for (pp = &p->topic->participants; *pp != p; pp = &(*pp)->next) {
+            /* void */
+        }
+
+        *pp = n;
+
+        if (p->is_due) {
+            ngx_queue_insert_after(&p->due, &n->due);
+            ngx_queue_remove(&p->due);
+        }
+
+        ngx_free(p);
+    }
+
+    n->len = (uint16_t) name->len;
+    ngx_memcpy(n->name, name->data, name->len);
+
+    return n;
+}
+
+
+/* somebody who is not there any more makes room */
+
+static ngx_int_t
+ngx_http_chat_participant_evict(ngx_http_chat_feed_topic_t *t)
+{
+    ngx_http_chat_participant_t  *p, **pp;
+
+    for (pp = &t->participants; *pp != NULL; pp = &(*pp)->next) {
+        p = *pp;
+
+        if (!p->online && !p->is_due && !ngx_http_chat_participant_here(p)) {
+            *pp = p->next;
+            t->nparticipants--;
+            ngx_free(p);
+
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
 void
 ngx_http_chat_participant_drop(ngx_http_chat_feed_topic_t *t)
 {
-    ngx_queue_t                  *q;
     ngx_http_chat_participant_t  *p;
 
-    if (t->participants.next == NULL) {
-        return;
-    }
-
-    while (!ngx_queue_empty(&t->participants)) {
-        q = ngx_queue_head(&t->participants);
-        p = ngx_queue_data(q, ngx_http_chat_participant_t, queue);
+    while (t->participants != NULL) {
+        p = t->participants;
+        t->participants = p->next;
 
         ngx_http_chat_participant_due(p, 0);
-        ngx_queue_remove(q);
+
+        if (p->nremote > NGX_HTTP_CHAT_REMOTE) {
+            ngx_free(p->remote.more);
+        }
+
         ngx_free(p);
     }
 
@@ -222,22 +326,53 @@ ngx_http_chat_participant_drop(ngx_http_chat_feed_topic_t *t)
 }
 
 
-ngx_uint_t
-ngx_http_chat_participant_here(ngx_http_chat_participant_t *p)
+ngx_int_t
+ngx_http_chat_participant_remote(ngx_http_chat_participant_t *p,
+    ngx_uint_t worker, ngx_uint_t on)
 {
-    ngx_uint_t  i;
+    u_char      *list, *more;
+    ngx_uint_t   i;
 
-    if (p->local != 0) {
-        return 1;
-    }
+    list = p->nremote > NGX_HTTP_CHAT_REMOTE ? p->remote.more
+                                             : p->remote.list;
 
-    for (i = 0; i < NGX_HTTP_CHAT_WORKERS / 64; i++) {
-        if (p->remote[i] != 0) {
-            return 1;
+    for (i = 0; i < p->nremote; i++) {
+        if (list[i] == worker) {
+            break;
         }
     }
 
-    return 0;
+    if (on == (i < p->nremote)) {
+        return NGX_DECLINED;
+    }
+
+    if (on) {
+
+        if (p->nremote == NGX_HTTP_CHAT_REMOTE) {
+            more = ngx_alloc(NGX_HTTP_CHAT_WORKERS, ngx_cycle->log);
+            if (more == NULL) {
+                return NGX_DECLINED;
+            }
+
+            ngx_memcpy(more, list, NGX_HTTP_CHAT_REMOTE);
+            p->remote.more = more;
+            list = more;
+        }
+
+        list[p->nremote++] = (u_char) worker;
+
+        return NGX_OK;
+    }
+
+    list[i] = list[--p->nremote];
+
+    if (p->nremote == NGX_HTTP_CHAT_REMOTE) {
+        more = list;
+        ngx_memcpy(p->remote.list, more, NGX_HTTP_CHAT_REMOTE);
+        ngx_free(more);
+    }
+
+    return NGX_OK;
 }
 
 

@@ -23,23 +23,44 @@
 #define NGX_HTTP_CHAT_NAMES          1024
 
 
-/* a member of a topic that is there, was there or is typing */
+/* numbers of workers that are kept in place */
+#define NGX_HTTP_CHAT_REMOTE         8
 
-typedef struct {
-    ngx_queue_t                  queue;      /* of the topic */
-    ngx_queue_t                  due;        /* has a deadline */
-    ngx_http_chat_feed_topic_t  *topic;
-    ngx_uint_t                   kind;
-    ngx_http_chat_id_t           id;
-    ngx_uint_t                   local;      /* streams of this worker */
-    uint64_t                     remote[NGX_HTTP_CHAT_WORKERS / 64];
-    ngx_msec_t                   gone;       /* streams ended at */
-    ngx_msec_t                   typed;      /* last said at */
-    ngx_uint_t                   typing;     /* to whom: bits of kinds */
-    unsigned                     online:1;
-    unsigned                     is_due:1;
-    ngx_str_t                    who;        /* JSON, behind the struct */
-} ngx_http_chat_participant_t;
+
+/*
+ * A member of a topic that is there, was there or is typing.  There is one
+ * for each subscriber of most topics, so it is small: the name stands behind
+ * it, as the JSON text of "name" alone.
+ */
+
+typedef struct ngx_http_chat_participant_s  ngx_http_chat_participant_t;
+
+struct ngx_http_chat_participant_s {
+    ngx_http_chat_participant_t  *next;      /* of the topic */
+    ngx_queue_t                   due;       /* has a deadline */
+    ngx_http_chat_feed_topic_t   *topic;
+    ngx_msec_t                    gone;      /* streams ended at */
+    ngx_msec_t                    typed;     /* last said at */
+    ngx_http_chat_id_t            id;
+
+    union {
+        u_char                    list[NGX_HTTP_CHAT_REMOTE];
+        u_char                   *more;      /* malloc, one for each worker */
+    } remote;                                /* workers where streams are */
+
+    uint32_t                      local;     /* streams of this worker */
+    uint16_t                      nremote;
+    uint16_t                      len;       /* of the name */
+    u_char                        kind;
+    u_char                        typing;    /* to whom: bits of kinds */
+    unsigned                      online:1;
+    unsigned                      is_due:1;
+    u_char                        name[];
+};
+
+
+/* longest "who", the JSON object that events name a member by */
+#define NGX_HTTP_CHAT_WHO            1024
 
 
 void ngx_http_chat_participant_init(void);
@@ -49,7 +70,11 @@ void ngx_http_chat_participant_exit(void);
 ngx_http_chat_participant_t *ngx_http_chat_participant_find(
     ngx_http_chat_feed_topic_t *t, ngx_uint_t kind, ngx_http_chat_id_t *id);
 
-/* finds or makes it; NULL: who is empty, the topic is full or no memory */
+/*
+ * Finds or makes it, with the name in who, or with the one that it has if who
+ * is empty: it may move when that is longer than the one before.  NULL: no
+ * name, a topic full of those who are there, or no memory.
+ */
 ngx_http_chat_participant_t *ngx_http_chat_participant_get(
     ngx_http_chat_feed_topic_t *t, ngx_uint_t kind, ngx_http_chat_id_t *id,
     ngx_str_t *who);
@@ -63,11 +88,20 @@ void ngx_http_chat_participant_called(ngx_http_chat_id_t *id,
 ngx_int_t ngx_http_chat_participant_name(ngx_http_chat_id_t *id,
     ngx_str_t *who);
 
+/* writes who, at most NGX_HTTP_CHAT_WHO bytes; returns its end */
+u_char *ngx_http_chat_participant_who(ngx_http_chat_participant_t *p,
+    u_char *d);
+
 /* frees all of a topic */
 void ngx_http_chat_participant_drop(ngx_http_chat_feed_topic_t *t);
 
 /* has a stream anywhere */
-ngx_uint_t ngx_http_chat_participant_here(ngx_http_chat_participant_t *p);
+#define ngx_http_chat_participant_here(p)                                    \
+    ((p)->local != 0 || (p)->nremote != 0)
+
+/* has a stream on another worker, or not any more; NGX_DECLINED: as before */
+ngx_int_t ngx_http_chat_participant_remote(ngx_http_chat_participant_t *p,
+    ngx_uint_t worker, ngx_uint_t on);
 
 /* those with a deadline: calls each(), which may take p off the list */
 void ngx_http_chat_participant_due(ngx_http_chat_participant_t *p,

@@ -12,15 +12,19 @@
 /* a reload or a lost network is no going away; ms */
 #define NGX_HTTP_CHAT_PRESENCE_GRACE    15000
 #define NGX_HTTP_CHAT_PRESENCE_TICK     1000
-#define NGX_HTTP_CHAT_PRESENCE_ALIVE    20000
-#define NGX_HTTP_CHAT_PRESENCE_DEAD     45000
+
+/* the last but one that was said may get lost; with the grace under 60 s */
+#define NGX_HTTP_CHAT_PRESENCE_ALIVE    15000
+#define NGX_HTTP_CHAT_PRESENCE_DEAD     40000
+
+/* topics of which is asked and told at a time when the bus comes back */
+#define NGX_HTTP_CHAT_PRESENCE_TOPICS   256
 
 #define NGX_HTTP_CHAT_TYPING_AGAIN      2000
 #define NGX_HTTP_CHAT_TYPING_LIFE       6000
 
 /* op, kind, id, then who */
 #define NGX_HTTP_CHAT_PRESENCE_HEAD     (2 + NGX_HTTP_CHAT_ID_LEN)
-#define NGX_HTTP_CHAT_PRESENCE_WHO      1024
 
 
 static void ngx_http_chat_presence_tell(ngx_http_chat_participant_t *p,
@@ -38,6 +42,9 @@ static void ngx_http_chat_presence_lost_topic(ngx_http_chat_topic_t *topic,
 static void ngx_http_chat_presence_timer(ngx_event_t *ev);
 static void ngx_http_chat_presence_tick(ngx_http_chat_participant_t *p);
 static void ngx_http_chat_presence_alive(ngx_uint_t alive);
+static void ngx_http_chat_presence_refresh(void);
+static void ngx_http_chat_presence_refresh_topic(
+    ngx_http_chat_topic_t *topic, void *data);
 static void ngx_http_chat_presence_signal(ngx_http_chat_participant_t *p,
     const char *type, const char *name, ngx_uint_t on, ngx_uint_t audience);
 static u_char *ngx_http_chat_presence_list(u_char *d,
@@ -48,12 +55,17 @@ static u_char *ngx_http_chat_presence_list(u_char *d,
 static ngx_event_t       ngx_http_chat_presence_event;
 static ngx_connection_t  ngx_http_chat_presence_dummy;
 static ngx_msec_t        ngx_http_chat_presence_said;
+static ngx_uint_t        ngx_http_chat_presence_left;
+static ngx_uint_t        ngx_http_chat_presence_again;
+static ngx_rbtree_key_t  ngx_http_chat_presence_done;
 
 
 ngx_int_t
 ngx_http_chat_presence_init(ngx_cycle_t *cycle)
 {
     ngx_http_chat_participant_init();
+    ngx_http_chat_presence_left = 0;
+    ngx_http_chat_presence_again = 0;
 
     ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_PRESENCE,
                          ngx_http_chat_presence_on_message);
@@ -83,7 +95,6 @@ ngx_http_chat_presence_init(ngx_cycle_t *cycle)
 void
 ngx_http_chat_presence_exit(void)
 {
-    ngx_http_chat_presence_alive(0);
     ngx_http_chat_participant_exit();
 
     if (ngx_http_chat_presence_event.timer_set) {
@@ -92,10 +103,66 @@ ngx_http_chat_presence_exit(void)
 }
 
 
+/*
+ * Others may have taken this worker for dead, and what they have said since
+ * is not known: each topic is told and asked, a few at a time.
+ */
+
 void
 ngx_http_chat_presence_hello(void)
 {
     ngx_http_chat_presence_alive(1);
+
+    ngx_http_chat_presence_again = 1;
+    ngx_http_chat_presence_done = 0;
+}
+
+
+void
+ngx_http_chat_presence_farewell(void)
+{
+    if (!ngx_http_chat_presence_left) {
+        ngx_http_chat_presence_alive(0);
+        ngx_http_chat_presence_left = 1;
+    }
+}
+
+
+static void
+ngx_http_chat_presence_refresh(void)
+{
+    ngx_uint_t  n;
+
+    n = 0;
+    ngx_http_chat_hub_topics(ngx_http_chat_presence_refresh_topic, &n);
+
+    ngx_http_chat_presence_again = (n > NGX_HTTP_CHAT_PRESENCE_TOPICS);
+}
+
+
+/* topics come in the order of their numbers in the hub, always the same */
+
+static void
+ngx_http_chat_presence_refresh_topic(ngx_http_chat_topic_t *topic,
+    void *data)
+{
+    ngx_uint_t *n = data;
+
+    ngx_http_chat_feed_topic_t  *t;
+
+    t = ngx_http_chat_topic_of(topic);
+
+    if (topic->n == 0 || t->participants == NULL
+        || topic->node.key < ngx_http_chat_presence_done
+        || ++*n > NGX_HTTP_CHAT_PRESENCE_TOPICS)
+    {
+        return;
+    }
+
+    ngx_http_chat_presence_done = topic->node.key + 1;
+
+    ngx_http_chat_presence_on_ask(t);
+    ngx_http_chat_presence_ask(t);
 }
 
 
@@ -103,6 +170,10 @@ static void
 ngx_http_chat_presence_alive(ngx_uint_t alive)
 {
     ngx_http_chat_bus_message_t  m;
+
+    if (ngx_http_chat_presence_left) {
+        return;
+    }
 
     ngx_memzero(&m, sizeof(ngx_http_chat_bus_message_t));
 
@@ -143,7 +214,7 @@ ngx_http_chat_presence_join(ngx_http_chat_feed_topic_t *t,
 
     name = *who;
 
-    if (name.len > NGX_HTTP_CHAT_PRESENCE_WHO) {
+    if (name.len > NGX_HTTP_CHAT_WHO) {
         return NGX_DECLINED;
     }
 
@@ -234,7 +305,7 @@ ngx_http_chat_presence_tell(ngx_http_chat_participant_t *p, u_char op,
 {
     u_char                       *d;
     u_char                        data[NGX_HTTP_CHAT_PRESENCE_HEAD
-                                       + NGX_HTTP_CHAT_PRESENCE_WHO];
+                                       + NGX_HTTP_CHAT_WHO];
     ngx_http_chat_bus_message_t   m;
 
     d = data;
@@ -242,7 +313,7 @@ ngx_http_chat_presence_tell(ngx_http_chat_participant_t *p, u_char op,
     *d++ = op;
     *d++ = (u_char) ('0' + p->kind);
     d = ngx_http_chat_id_write(d, &p->id);
-    d = ngx_cpymem(d, p->who.data, p->who.len);
+    d = ngx_http_chat_participant_who(p, d);
 
     m.type = type;
     m.site = p->topic->site;
@@ -261,7 +332,7 @@ ngx_http_chat_presence_parse(ngx_http_chat_bus_message_t *m,
 {
     if (m->data.len <= NGX_HTTP_CHAT_PRESENCE_HEAD
         || m->data.len > NGX_HTTP_CHAT_PRESENCE_HEAD
-                         + NGX_HTTP_CHAT_PRESENCE_WHO
+                         + NGX_HTTP_CHAT_WHO
         || ngx_http_chat_id_parse(id, m->data.data + 2, NGX_HTTP_CHAT_ID_LEN)
            != NGX_OK)
     {
@@ -280,10 +351,9 @@ ngx_http_chat_presence_parse(ngx_http_chat_bus_message_t *m,
 static void
 ngx_http_chat_presence_on_message(ngx_http_chat_bus_message_t *m)
 {
-    uint64_t                      bit;
     ngx_int_t                     index;
     ngx_str_t                     who;
-    ngx_uint_t                    kind;
+    ngx_uint_t                    on, kind;
     ngx_http_chat_id_t            id;
     ngx_http_chat_topic_t        *topic;
     ngx_http_chat_feed_topic_t   *t;
@@ -310,43 +380,25 @@ ngx_http_chat_presence_on_message(ngx_http_chat_bus_message_t *m)
         return;
     }
 
-    p = m->data.data[0] == '+'
-        ? ngx_http_chat_participant_get(t, kind, &id, &who)
-        : ngx_http_chat_participant_find(t, kind, &id);
+    on = (m->data.data[0] == '+');
 
-    if (p == NULL) {
-        return;
+    p = on ? ngx_http_chat_participant_get(t, kind, &id, &who)
+           : ngx_http_chat_participant_find(t, kind, &id);
+
+    if (p != NULL
+        && ngx_http_chat_participant_remote(p, index, on) == NGX_OK)
+    {
+        ngx_http_chat_presence_update(p);
     }
-
-    bit = (uint64_t) 1 << (index % 64);
-
-    if (m->data.data[0] == '+') {
-        p->remote[index / 64] |= bit;
-
-    } else {
-        p->remote[index / 64] &= ~bit;
-    }
-
-    ngx_http_chat_presence_update(p);
 }
 
 
 static void
 ngx_http_chat_presence_on_ask(ngx_http_chat_feed_topic_t *t)
 {
-    ngx_queue_t                  *q;
     ngx_http_chat_participant_t  *p;
 
-    if (t->participants.next == NULL) {
-        return;
-    }
-
-    for (q = ngx_queue_head(&t->participants);
-         q != ngx_queue_sentinel(&t->participants);
-         q = ngx_queue_next(q))
-    {
-        p = ngx_queue_data(q, ngx_http_chat_participant_t, queue);
-
+    for (p = t->participants; p != NULL; p = p->next) {
         if (p->local != 0) {
             ngx_http_chat_presence_tell(p, '+', NGX_HTTP_CHAT_BUS_PRESENCE);
         }
@@ -378,25 +430,13 @@ ngx_http_chat_presence_lost_topic(ngx_http_chat_topic_t *topic, void *data)
 {
     ngx_uint_t *index = data;
 
-    ngx_queue_t                  *q;
-    ngx_http_chat_feed_topic_t   *t;
     ngx_http_chat_participant_t  *p;
 
-    t = ngx_http_chat_topic_of(topic);
-
-    if (t->participants.next == NULL) {
-        return;
-    }
-
-    for (q = ngx_queue_head(&t->participants);
-         q != ngx_queue_sentinel(&t->participants);
-         q = ngx_queue_next(q))
+    for (p = ngx_http_chat_topic_of(topic)->participants;
+         p != NULL;
+         p = p->next)
     {
-        p = ngx_queue_data(q, ngx_http_chat_participant_t, queue);
-
-        p->remote[*index / 64] &= ~((uint64_t) 1 << (*index % 64));
-
-        if (p->online && !p->is_due) {
+        if (ngx_http_chat_participant_remote(p, *index, 0) == NGX_OK) {
             ngx_http_chat_presence_update(p);
         }
     }
@@ -412,8 +452,13 @@ ngx_http_chat_presence_timer(ngx_event_t *ev)
         >= NGX_HTTP_CHAT_PRESENCE_ALIVE)
     {
         ngx_http_chat_presence_alive(1);
-        ngx_http_chat_worker_expire(NGX_HTTP_CHAT_PRESENCE_DEAD,
-                                    ngx_http_chat_presence_lost);
+    }
+
+    ngx_http_chat_worker_expire(NGX_HTTP_CHAT_PRESENCE_DEAD,
+                                ngx_http_chat_presence_lost);
+
+    if (ngx_http_chat_presence_again) {
+        ngx_http_chat_presence_refresh();
     }
 
     ngx_add_timer(ev, NGX_HTTP_CHAT_PRESENCE_TICK);
@@ -454,7 +499,7 @@ ngx_http_chat_presence_signal(ngx_http_chat_participant_t *p,
     const char *type, const char *name, ngx_uint_t on, ngx_uint_t audience)
 {
     u_char                 *d;
-    u_char                  buf[256 + NGX_HTTP_CHAT_PRESENCE_WHO];
+    u_char                  buf[256 + NGX_HTTP_CHAT_WHO];
     ngx_str_t               json;
     ngx_http_chat_event_t  *event;
 
@@ -462,8 +507,10 @@ ngx_http_chat_presence_signal(ngx_http_chat_participant_t *p,
 
     d = ngx_sprintf(buf, "{\"type\":\"%s\",\"conversation\":\"", type);
     d = ngx_http_chat_id_write(d, &p->topic->topic.id);
-    d = ngx_sprintf(d, "\",\"%s\":%V,\"%s\":%s%s}",
-                    type[0] == 't' ? "sender" : "participant", &p->who,
+    d = ngx_sprintf(d, "\",\"%s\":",
+                    type[0] == 't' ? "sender" : "participant");
+    d = ngx_http_chat_participant_who(p, d);
+    d = ngx_sprintf(d, ",\"%s\":%s%s}",
                     name, on ? "true" : "false",
                     audience == NGX_HTTP_CHAT_AGENT
                     ? ",\"visibility\":\"internal\"" : "");
@@ -491,7 +538,7 @@ ngx_http_chat_presence_typing(ngx_http_chat_id_t *conversation,
 
     t = ngx_http_chat_topic_get(conversation, actor->site->id);
 
-    if (t == NULL || who->len > NGX_HTTP_CHAT_PRESENCE_WHO) {
+    if (t == NULL || who->len > NGX_HTTP_CHAT_WHO) {
         return;
     }
 
@@ -507,15 +554,15 @@ ngx_http_chat_presence_typing(ngx_http_chat_id_t *conversation,
 
     audience = on ? audience : p->typing;
 
-    p->typing = on ? audience : 0;
+    p->typing = (u_char) (on ? audience : 0);
     p->typed = ngx_current_msec;
     ngx_http_chat_participant_due(p, 1);
 
     ngx_http_chat_presence_signal(p, "typing", "on", on, audience);
 
-    p->typing = audience;
+    p->typing = (u_char) audience;
     ngx_http_chat_presence_tell(p, on ? '1' : '0', NGX_HTTP_CHAT_BUS_TYPING);
-    p->typing = on ? audience : 0;
+    p->typing = (u_char) (on ? audience : 0);
 }
 
 
@@ -546,7 +593,7 @@ ngx_http_chat_presence_on_typing(ngx_http_chat_bus_message_t *m)
 
     on = m->data.data[0] == '1';
 
-    p->typing = on ? (ngx_uint_t) m->n & NGX_HTTP_CHAT_MEMBER : 0;
+    p->typing = on ? (u_char) (m->n & NGX_HTTP_CHAT_MEMBER) : 0;
     p->typed = ngx_current_msec;
     ngx_http_chat_participant_due(p, 1);
 
@@ -555,27 +602,22 @@ ngx_http_chat_presence_on_typing(ngx_http_chat_bus_message_t *m)
 }
 
 
-ngx_int_t
-ngx_http_chat_presence_who(ngx_http_chat_id_t *conversation,
-    ngx_http_chat_actor_t *actor, ngx_str_t *who)
+ngx_uint_t
+ngx_http_chat_presence_here(ngx_http_chat_id_t *conversation,
+    ngx_http_chat_actor_t *actor)
 {
     ngx_http_chat_topic_t        *topic;
     ngx_http_chat_participant_t  *p;
 
     topic = ngx_http_chat_hub_find(conversation);
     if (topic == NULL) {
-        return NGX_DECLINED;
+        return 0;
     }
 
     p = ngx_http_chat_participant_find(ngx_http_chat_topic_of(topic),
                                        actor->kind, &actor->id);
-    if (p == NULL || p->local == 0) {
-        return NGX_DECLINED;
-    }
 
-    *who = p->who;
-
-    return NGX_OK;
+    return p != NULL && p->local != 0;
 }
 
 
@@ -604,7 +646,7 @@ ngx_http_chat_presence_state(ngx_http_chat_feed_topic_t *t,
     read.len = p - read.data;
 
     added.data = ngx_alloc(64 + 2 * t->nparticipants
-                                * (NGX_HTTP_CHAT_PRESENCE_WHO + 32),
+                                * (NGX_HTTP_CHAT_WHO + 32),
                            ngx_cycle->log);
     if (added.data == NULL) {
         return NGX_ERROR;
@@ -645,20 +687,11 @@ ngx_http_chat_presence_list(u_char *d, ngx_http_chat_feed_topic_t *t,
     ngx_http_chat_actor_t *actor, ngx_uint_t typing)
 {
     u_char                       *start;
-    ngx_queue_t                  *q;
     ngx_http_chat_participant_t  *p;
-
-    if (t->participants.next == NULL) {
-        return d;
-    }
 
     start = d;
 
-    for (q = ngx_queue_head(&t->participants);
-         q != ngx_queue_sentinel(&t->participants);
-         q = ngx_queue_next(q))
-    {
-        p = ngx_queue_data(q, ngx_http_chat_participant_t, queue);
+    for (p = t->participants; p != NULL; p = p->next) {
 
         if (ngx_http_chat_id_eq(&p->id, &actor->id)
             || (typing ? (p->typing & actor->kind) == 0 : !p->online))
@@ -670,7 +703,7 @@ ngx_http_chat_presence_list(u_char *d, ngx_http_chat_feed_topic_t *t,
             *d++ = ',';
         }
 
-        d = ngx_cpymem(d, p->who.data, p->who.len);
+        d = ngx_http_chat_participant_who(p, d);
 
         if (!typing) {
             d = ngx_cpymem(d - 1, ",\"online\":true}",

@@ -15,15 +15,18 @@
 /*
  * Who is in a conversation and who is typing.  Every worker knows this of its
  * own topics: it tells the others of the streams it has, asks them when a
- * topic begins, and forgets a worker that has not been heard of for a minute.
+ * topic begins, and forgets a worker that has not been heard of for 40 s.
  * Nothing of it is stored.
  */
 
 ngx_int_t ngx_http_chat_presence_init(ngx_cycle_t *cycle);
 void ngx_http_chat_presence_exit(void);
 
-/* the bus receives: says that this worker lives */
+/* the bus receives: says that this worker lives, and who is there */
 void ngx_http_chat_presence_hello(void);
+
+/* the last stream of a worker that leaves has ended; once */
+void ngx_http_chat_presence_farewell(void);
 
 /* the topic's channel is received: asks who is there */
 void ngx_http_chat_presence_ask(ngx_http_chat_feed_topic_t *t);
@@ -43,16 +46,16 @@ ngx_uint_t ngx_http_chat_presence_known(ngx_http_chat_feed_topic_t *t,
     ngx_http_chat_actor_t *actor);
 
 /*
- * Tells everybody but the visitor, if audience says so.  Repeated within 2 s
- * it says nothing; it ends by itself after 6 s.
+ * Tells everybody but the visitor, if audience says so; who is as above.
+ * Repeated within 2 s it says nothing; it ends by itself after 6 s.
  */
 void ngx_http_chat_presence_typing(ngx_http_chat_id_t *conversation,
     ngx_http_chat_actor_t *actor, ngx_str_t *who, ngx_uint_t on,
     ngx_uint_t audience);
 
-/* the actor's name in this topic, if he has a stream here; NGX_DECLINED */
-ngx_int_t ngx_http_chat_presence_who(ngx_http_chat_id_t *conversation,
-    ngx_http_chat_actor_t *actor, ngx_str_t *who);
+/* the actor has a stream of this topic here, so that his name is known */
+ngx_uint_t ngx_http_chat_presence_here(ngx_http_chat_id_t *conversation,
+    ngx_http_chat_actor_t *actor);
 
 /*
  * Adds "typing" and "presence" to the state as PostgreSQL has it, as the

@@ -6,6 +6,7 @@
 
 #include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_counter.h"
+#include "ngx_http_chat_presence.h"
 #include "ngx_http_chat_state.h"
 #include "ngx_http_chat_sweep.h"
 #include "ngx_http_chat_topic.h"
@@ -180,6 +181,13 @@ ngx_http_chat_topic_leave(ngx_http_chat_subscriber_t *s)
     t = ngx_http_chat_topic_of(s->topic);
 
     ngx_http_chat_hub_leave(s);
+
+    if (ngx_exiting && ngx_http_chat_hub_count() == 0) {
+
+        /* what is said later than now may not go out any more */
+
+        ngx_http_chat_presence_farewell();
+    }
 
     if (t->topic.n != 0 || t->is_idle) {
         return;

@@ -55,7 +55,7 @@ struct ngx_http_chat_feed_topic_s {
     int64_t                   issued;
     ngx_msec_t                trusted;       /* until then */
 
-    ngx_queue_t               participants;  /* presence: who is there */
+    struct ngx_http_chat_participant_s  *participants;  /* presence.h */
     ngx_uint_t                nparticipants;
 
     unsigned                  begun:1;

@@ -6,6 +6,7 @@ use warnings;
 use Test::More;
 use ChatTest;
 use ChatTest::Nginx;
+use ChatTest::WebSocket;
 
 my $nginx = ChatTest::Nginx->new(workers => 2)->start;
 my $conversation = conversation('alice', 'hello');
@@ -101,8 +102,46 @@ is($visitor->post("/support/v1/conversations/$other/typing",
 
 $poll->abort;
 
+
+# A worker is killed: who comes back was never away.
+
+my $stream = ChatTest::WebSocket->new(port => $nginx->port, agent => 'dana');
+my $eyes = ChatTest::WebSocket->new(port => $nginx->port, visitor => 'alice');
+my $here = sub {
+    my $answer = $eyes->ask(type => 'subscribe', conversation => $conversation);
+    return scalar grep { $_->{id} eq agent('dana') }
+           @{$answer->{state}{presence}};
+};
+
+$stream->ask(type => 'subscribe', conversation => $conversation);
+ok((wait_until { $here->() } 30), 'the agent has a stream');
+
+my ($victim) = $stream->header('X-Worker');
+kill 'KILL', $victim;
+
+is($stream->closed(30), 1006, 'whose worker is killed');
+
+my $again = sub {
+    my ($kind, $label) = @_;
+    my $ws;
+    wait_until {
+        $ws = eval { ChatTest::WebSocket->new(port => $nginx->port,
+                                              $kind => $label) };
+        $ws && $ws->status == 101
+            && $ws->ask(type => 'subscribe', conversation => $conversation);
+    } 30;
+    return $ws;
+};
+
+$stream = $again->(agent => 'dana');
+$eyes->poll;
+$eyes = $again->(visitor => 'alice') if $eyes->{eof};
+ok((wait_until { $here->() } 30), 'the agent is back');
+is(scalar(grep { $_->{type} eq 'presence' && !$_->{online} }
+          @{$eyes->{messages}}), 0, 'the visitor has not seen him go');
+
 $nginx->stop;
-is(join('', $nginx->alarms), '',
+is(join('', grep { !/exited on signal 9/ } $nginx->alarms), '',
    'nothing alarming in the log');
 
 done_testing();

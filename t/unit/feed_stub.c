@@ -12,6 +12,9 @@
 
 /* what the feed talks to, where that does nothing */
 
+ngx_uint_t  ngx_exiting;
+
+
 void ngx_http_chat_bus_start(void) { }
 void ngx_http_chat_bus_exit(void) { }
 void ngx_http_chat_append_init(ngx_http_chat_append_event_pt on_event) { }
