@@ -68,12 +68,12 @@ ASSETS :=	$(sort $(patsubst src/%,%,$(shell find src/assets -type f \
 		! -name '.*' 2>/dev/null)))
 BUNDLED :=	$(OBJS)/assets.bundled
 
-CODE :=		$(sort $(wildcard src/*.[ch] t/unit/*.[ch]))
+CODE :=		$(sort $(wildcard src/*.[ch] t/unit/*.[ch] t/bench/*/*.[ch]))
 SHELLS :=	.ci/run examples/demo/run src/bundle t/lib/cluster \
 		t/lib/nginx-source t/lib/packages t/lib/redis t/lib/run
 SCRIPTS :=	$(filter %.js %.mjs,$(ASSETS:%=src/%)) \
 		$(wildcard t/browser/*.mjs t/browser/*.js t/stream/*.mjs \
-		t/faults/*.mjs)
+		t/faults/*.mjs t/bench/node/*.js)
 EXPORTED :=	$(NAME)|ngx_modules|ngx_module_names|ngx_module_order
 
 # nginx itself copies nothing from null pointers and reads words where they
@@ -98,6 +98,8 @@ NPM :=		$(patsubst %/package-lock.json,%/node_modules/.package-lock.json,\
 T =
 FAULT =
 LONG =
+LOAD :=		$(OUT)/bench/load
+FLOORS :=	$(OUT)/bench/floor $(OUT)/bench/append
 
 OPTIONS =	--with-cc='$(CC)' \
 		--with-cc-opt='$(CFLAGS) $(FLAGS) $(WARN)' \
@@ -110,7 +112,7 @@ RECIPE =	$(TREE) $(OPTIONS) $(NGX_CONF_FLAGS) \
 		$(SRCS) $(DEPS) $(ASSETS)
 
 
-.PHONY:		all module install test soak faults asan valgrind fuzz check demo clean help packages FORCE
+.PHONY:		all module install test soak faults asan valgrind fuzz check bench bench-packages demo clean help packages FORCE
 .DELETE_ON_ERROR:
 
 all:		module		## build the module (the default)
@@ -154,7 +156,7 @@ install:	module		## install it into nginx's modules directory
 	mv -f $(DESTDIR)$(MODULES)/.$(NAME).so.new \
 		$(DESTDIR)$(MODULES)/$(NAME).so
 
-test:		module $(UNITS) $(ECHO) $(NPM)	## run the tests; T=<file>... only these
+test:		module $(UNITS) $(ECHO) $(NPM) $(LOAD)	## run the tests; T=<file>... only these
 	@t/lib/packages run test
 	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/lib/run $(T)
 
@@ -249,6 +251,27 @@ ifneq ($(NPM),)
 	@cd t/browser && node_modules/.bin/tsc -p tsconfig.json
 endif
 
+# what the benchmarks are made of; the generator has a test of its own
+
+$(LOAD):	$(wildcard t/bench/load/*.[ch]) | $(DIR)/configured
+	@mkdir -p $(@D)
+	@$(CC) -o $@ -g -O2 $(WARN) -Werror $(filter %.c,$^) -lssl -lcrypto
+
+$(OUT)/bench/floor: t/bench/floor/floor.c | $(DIR)/configured
+	@mkdir -p $(@D)
+	@$(CC) -o $@ -g -O2 $(WARN) -Werror $<
+
+$(OUT)/bench/append: t/bench/pg/append.c | $(DIR)/configured
+	@mkdir -p $(@D)
+	@$(CC) -o $@ -g -O2 $(WARN) -Werror -I$$(pg_config --includedir) \
+		$< -lpq -lpthread
+
+bench-packages:
+	@t/lib/packages build run bench
+
+bench:		bench-packages module $(LOAD) $(FLOORS)	## measure beside the peers
+	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/bench/bench
+
 demo:		module		## a shop with chat on http://127.0.0.1:8080/
 	@t/lib/packages run
 	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) \
@@ -263,6 +286,8 @@ help:				## this list
 	@echo 'NGX_SRC=<dir>   build with an upstream nginx source tree'
 	@echo 'T=<file>...     run these tests only'
 	@echo 'CC=clang        choose the compiler'
+	@echo 'ONLY=<row>...    benchmarks: these rows only, as P2; QUICK=1: small ones'
+	@echo 'ROUNDS=<n>      benchmarks: of each variant (5); RUN=<seconds> of each run'
 	@echo 'BUILD=<dir>     where everything goes ($(BUILD))'
 	@echo 'DESTDIR=<dir>   prefix of the installed file'
 	@echo 'V=1             show each command of the build'
