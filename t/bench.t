@@ -170,7 +170,7 @@ sub traffic {
         '--sub-mode', $mode, '--subs', $channels, '--channels', $channels,
         '--pub-url', 'http://127.0.0.1:PORT/pub/{c}', '--pubs', 1,
         '--messages', $n, '--warmup', 0, '--duration', 30, '--drain',
-        $bad ? 1 : 30, @more);
+        $bad ? 2 : 30, @more);
 }
 
 

@@ -12,6 +12,7 @@ use File::Path qw(make_path);
 use JSON::PP ();
 use POSIX qw(strftime);
 use Time::HiRes qw(time);
+use Bench::Plot ();
 
 my $json = JSON::PP->new->canonical->pretty;
 my $top = realpath(dirname(__FILE__) . '/../../..');
@@ -301,6 +302,20 @@ sub growth {
                join(', ', map { short($_->[0]) . ': ' . short($_->[1]) }
                           @$points),
                defined $goal ? "   (goal $goal)" : '');
+}
+
+
+# A plot, kept with the documentation when all of it was measured.
+
+sub plot {
+    my ($self, $name, %opt) = @_;
+
+    my $svg = Bench::Plot::svg(%opt) or return;
+    my $dir = $self->quick ? "$self->{dir}/img" : "$self->{top}/docs/img";
+
+    make_path($dir);
+    write_file("$dir/$name.svg", $svg);
+    push @{$self->{row}{plots}}, "$name.svg";
 }
 
 

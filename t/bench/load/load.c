@@ -254,16 +254,20 @@ load_run(pid_t *kids, load_result_t *r)
 }
 
 
-/* until everything has come, and a little longer, for duplicates */
+/*
+ * Until everything has come, and a little longer, for duplicates; or until
+ * nothing has come for as long as it may take.
+ */
 
 static void
 load_drain(void)
 {
     unsigned       i;
     int64_t        inflight;
-    uint64_t       limit, unique;
+    uint64_t       limit, unique, last;
     load_stats_t  *s;
 
+    last = 0;
     limit = load_now() + (uint64_t) (load_options.drain * 1e9);
 
     while (!load_stopped && load_now() < limit) {
@@ -278,6 +282,11 @@ load_drain(void)
 
         if (inflight == 0 && unique >= load_report_expected()) {
             break;
+        }
+
+        if (unique != last) {
+            last = unique;
+            limit = load_now() + (uint64_t) (load_options.drain * 1e9);
         }
 
         load_wait(0.005);
