@@ -22,6 +22,7 @@ static int load_connect(pid_t *kids);
 static int load_died(pid_t *kids);
 static void load_run(pid_t *kids, load_result_t *r);
 static void load_drain(void);
+static int load_odd(void);
 static void load_wait(double seconds);
 static void load_stop(int signo);
 
@@ -111,6 +112,10 @@ main(int argc, char **argv)
 
     if (!r.failed && load_options.duration > 0) {
         load_run(kids, &r);
+    }
+
+    if (load_options.on_done && system(load_options.on_done) != 0) {
+        r.failed = 1;
     }
 
     load_proc_sample(&r.after, kids, 1);
@@ -280,7 +285,9 @@ load_drain(void)
             unique += load_options.count ? s->counted : s->unique;
         }
 
-        if (inflight == 0 && unique >= load_report_expected()) {
+        if (inflight == 0 && unique >= load_report_expected()
+            && !load_odd())
+        {
             break;
         }
 
@@ -293,6 +300,23 @@ load_drain(void)
     }
 
     load_wait(0.05);
+}
+
+
+/* whether a pair of what is counted is not complete */
+
+static int
+load_odd(void)
+{
+    unsigned  i;
+
+    for (i = 0; load_options.count && i < load_options.channels; i++) {
+        if (load_channels[i].next & 1) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

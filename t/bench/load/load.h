@@ -148,6 +148,7 @@ typedef struct {
     const char          *count;
     const char          *label;
     const char          *on_ready;
+    const char          *on_done;
     const char          *pub_headers[LOAD_HEADERS_MAX];
     load_url_t           pub_url;
     load_watch_t         watch[LOAD_WATCH_MAX];
@@ -346,7 +347,6 @@ void load_http_start(load_conn_t *c);
 
 void load_pub_next(load_conn_t *c);
 void load_pub_done(load_conn_t *c, int ok);
-int load_pub_running(uint64_t now);
 
 void load_proc_sample(load_samples_t *s, pid_t *kids, int memory);
 long load_proc_slab(void);

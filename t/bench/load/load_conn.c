@@ -144,7 +144,10 @@ load_conn_loop(void)
             wake = now + 1000000;
         }
 
-        if (load_shared->phase == LOAD_PHASE_RUN) {
+        if (load_shared->phase == LOAD_PHASE_RUN
+            || (load_options.count
+                && load_shared->phase == LOAD_PHASE_DRAIN))
+        {
             wake = load_conn_publish(now);
         }
 

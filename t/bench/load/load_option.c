@@ -89,6 +89,7 @@ static const load_option_t  load_option_table[] = {
     load_o("away", DOUBLE, away),
     load_o("watch", WATCH, watch),
     load_o("on-ready", STRING, on_ready),
+    load_o("on-done", STRING, on_done),
     load_o("label", STRING, label),
     load_o("verbose", FLAG, verbose)
 };

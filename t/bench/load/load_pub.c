@@ -17,14 +17,22 @@
  */
 
 
+static int load_pub_running(load_conn_t *c, uint64_t now);
 static unsigned load_pub_channel(load_conn_t *c);
 static void load_pub_write(load_conn_t *c, uint32_t n);
 
 
-int
-load_pub_running(uint64_t now)
+/* what is counted comes in pairs, so that nothing stays on for the next run */
+
+static int
+load_pub_running(load_conn_t *c, uint64_t now)
 {
-    return load_shared->phase == LOAD_PHASE_RUN && now < load_shared->end;
+    if (load_shared->phase == LOAD_PHASE_RUN && now < load_shared->end) {
+        return 1;
+    }
+
+    return load_options.count && load_shared->phase == LOAD_PHASE_DRAIN
+           && load_channels[c->index % load_options.channels].next & 1;
 }
 
 
@@ -36,7 +44,7 @@ load_pub_next(load_conn_t *c)
 
     now = load_now();
 
-    if (c->busy || c->state != LOAD_OPEN || !load_pub_running(now)) {
+    if (c->busy || c->state != LOAD_OPEN || !load_pub_running(c, now)) {
         return;
     }
 

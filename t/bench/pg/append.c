@@ -271,7 +271,7 @@ append_batch(append_t *a, PGconn *c)
     r = PQexecPrepared(c, "append", APPEND_COLUMNS, values, lengths, formats,
                        1);
 
-    if (PQresultStatus(r) != PGRES_TUPLES_OK || PQntuples(r) != append_rows) {
+    if (PQresultStatus(r) != PGRES_TUPLES_OK || PQntuples(r) < append_rows) {
         append_die("append", PQerrorMessage(c));
     }
 

@@ -140,13 +140,16 @@ sub key_file { "$kid $key\n" }
 
 
 # Fills a database: so many conversations of one visitor each, with so many
-# messages each.  There is one agent.
+# messages each, one in five resolved if that is asked for.  There is one
+# agent.
 
 sub fill {
-    my ($self, $name, $conversations, $messages) = @_;
+    my ($self, $name, $conversations, $messages, $resolved) = @_;
 
     my $visitor = uuid_sql('v', 'n');
     my $conversation = uuid_sql('c', 'n');
+    $resolved = $resolved ? "true" : "false";
+
     my $hash = unpack 'H*', sha256($agent_token);
 
     # without their indexes and keys the rows of a new table go in fast
@@ -191,7 +194,7 @@ INSERT INTO chat.conversation (site, id, visitor, client_msg_id, status,
     assignee, last_seq, public_seq, message_seq, public_message_seq, pub, vis,
     active_minute, active_at, public_at, created_at)
 SELECT 1, $conversation, $visitor, 'first',
-       CASE WHEN n % 5 = 0 THEN 'resolved' ELSE 'open' END,
+       CASE WHEN $resolved AND n % 5 = 0 THEN 'resolved' ELSE 'open' END,
        CASE WHEN n % 3 = 0 THEN (SELECT id FROM chat.agent) END,
        $messages, $messages, $messages, $messages, $messages,
        ($messages + 1) / 2, extract(epoch FROM t) / 60, t, t, t
@@ -262,7 +265,7 @@ sub seeded {
                      'autovacuum=off', 'full_page_writes=off',
                      'maintenance_work_mem=1GB');
         $self->create($name);
-        $self->fill($name, $messages / $each, $each);
+        $self->fill($name, $messages / $each, $each, 1);
         $self->sql('postgres', "COMMENT ON DATABASE $name IS '$sum'");
         $self->stop;
         system 'sync';
