@@ -248,10 +248,10 @@ sub get {
 sub counter {
     my ($self, $name) = @_;
 
+    my $status = $self->get('/status') // '';
     my $sum = 0;
 
-    $sum += $1 while ($self->get('/status') // '')
-                     =~ /^\Q$name\E(?:\{[^}]*\})? (\S+)/mg;
+    $sum += $1 while $status =~ /^\Q$name\E(?:\{[^}]*\})? (\S+)/mg;
 
     return $sum;
 }
