@@ -249,6 +249,8 @@ check:		module $(NPM)	## style, directions, symbols, static analysis
 		-DNGX_PTR_SIZE=8 $(filter src/%.c,$(CODE))
 ifneq ($(NPM),)
 	@cd t/browser && node_modules/.bin/tsc -p tsconfig.json
+	@cd t/browser && node --test unit/words.test.js > /dev/null \
+		|| node --test unit/words.test.js
 endif
 
 # what the benchmarks are made of; the generator has a test of its own

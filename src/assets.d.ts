@@ -82,6 +82,7 @@ type Agent = { id: string; name: string; email: string; role: string };
 type Visitor = Named & { verified: boolean };
 
 type Session = {
+    token?: string;
     visitor: Visitor;
     conversations: Summary[];
 };
@@ -136,6 +137,8 @@ type CallOptions = {
 };
 
 type Api = {
+    /** the bearer token, '' where there is a cookie */
+    token(): string;
     url(path: string, query?: CallOptions['query']): URL;
     call(method: string, path: string, options?: CallOptions): Promise<any>;
     /** an answer to be read as it comes */
@@ -199,8 +202,11 @@ type I18n = {
     lang: string;
     dir: 'ltr' | 'rtl';
     t(key: string, values?: Record<string, string | number>): string;
+    number(value: number): string;
     has(key: string): boolean;
     time(iso: string | number): string;
+    /** with its date */
+    full(iso: string | number): string;
 };
 
 type Store<S, E> = {
@@ -210,22 +216,65 @@ type Store<S, E> = {
     subscribe(listener: (state: S) => void): () => void;
 };
 
+/** A message as it is kept, in the order of n. */
+type Kept = Outgoing & { n: number };
+
+type Shelf = {
+    add(item: Outgoing): Promise<any>;
+    all(): Promise<Kept[]>;
+    put(item: Kept): Promise<any>;
+    remove(n: number): Promise<any>;
+    begun(n: number, lane: string, conversation: string): Promise<any>;
+    lane(lane: string): Promise<string | undefined>;
+    forget(): Promise<void>;
+};
+
+type Tabs = {
+    /** whether there is a way to reach others */
+    shared: boolean;
+    post(message: object): void;
+    listen(listener: (message: any) => void): () => void;
+    /** one tab at a time */
+    alone(what: string, act: () => Promise<any>,
+          options?: { steal?: boolean }): Promise<any>;
+    close(): void;
+};
+
+type Settings = {
+    lang?: string;
+    /** the language that was chosen by it */
+    locale: string;
+    theme?: string;
+    title?: string;
+    intro?: string;
+    mode?: string;
+    single?: string | boolean;
+    sound?: string | boolean;
+};
+
 /** What the loader gives to the widget it loads. */
 type Frame = {
     base: string;
     /** the name under which this prefix keeps things in the browser */
     key: string;
-    lang: string;
+    settings: Settings;
     host: HTMLElement;
     root: ShadowRoot;
     launcher: HTMLButtonElement;
     badge: HTMLElement;
+    emit(event: string, detail?: unknown): void;
 };
 
 type Panel = {
-    open(): void;
-    close(): void;
-    toggle(): void;
+    open(): Promise<void>;
+    close(): Promise<void>;
+    toggle(): Promise<void>;
     /** as it was before the page was loaded again */
-    restore(): void;
+    restore(): Promise<void>;
+    message(text: string, options?: { send?: boolean }): Promise<void>;
+    startConversation(): Promise<void>;
+    getUnread(): number;
+    /** the settings have changed */
+    update(): Promise<void>;
+    shutdown(): Promise<void>;
 };

@@ -48,11 +48,14 @@ export function asProblem(error) {
  * when it is empty) and reject with a Problem.
  *
  * @param {string} base the prefix with a slash at its end
- * @param {Record<string, string>} [headers] sent with every request
+ * @param {Record<string, string>} [headers] sent with every request, as they
+ *     are then
  * @returns {Api}
  */
 export function createApi(base, headers = {}) {
     return {
+        token: () => (headers.Authorization || '').slice(7),
+
         url(path, query = {}) {
             const url = new URL(`v1/${path}`, base);
 

@@ -24,12 +24,26 @@ export async function load(api, id) {
 
 /**
  * @param {Api} api
- * @param {Talk} talk
+ * @param {{id: string, events: ChatEvent[]}} talk
  * @returns {Promise<Page>}
  */
 export function earlier(api, talk) {
     return api.call('GET', `${path(talk.id)}/events`,
                     { query: { before: talk.events[0]?.seq } });
+}
+
+
+/**
+ * What came after a cursor; without one, the last page.
+ *
+ * @param {Api} api
+ * @param {string} id
+ * @param {string} [since]
+ * @returns {Promise<Page>}
+ */
+export function later(api, id, since) {
+    return api.call('GET', `${path(id)}/events`, {
+        query: { since: since || null, limit: 200 } });
 }
 
 
@@ -42,7 +56,8 @@ export async function begin(api, item) {
         body: { client_msg_id: item.id, text: item.text },
     });
 
-    return { conversation: ack.id, seq: ack.seq, created_at: ack.created_at };
+    return { conversation: ack.id, seq: ack.seq, next: ack.next,
+             created_at: ack.created_at };
 }
 
 

@@ -1,8 +1,8 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
-import { attr, h, icon } from './kernel.js';
+import { attr, h, icon, text } from './kernel.js';
 
-const SEND = 'M3 11.2 20 4l-6.6 17-2.6-7.3L3 11.2Zm7.8 2.5L20 4';
+const SEND = 'M3.4 20.4 21 12 3.4 3.6l-.1 6.6L15 12 3.3 13.8Z';
 
 
 /**
@@ -13,6 +13,7 @@ const SEND = 'M3 11.2 20 4l-6.6 17-2.6-7.3L3 11.2Zm7.8 2.5L20 4';
  * @param {string} options.label
  * @param {string} options.send
  * @param {number} options.most bytes of UTF-8
+ * @param {string} [options.long] what is said when it is more
  * @param {(text: string) => void} options.onsend
  * @param {(text: string) => void} [options.oninput]
  * @param {Node[]} [options.extra] controls before the button
@@ -28,8 +29,9 @@ export function createComposer(options) {
                                  'aria-label': options.send,
                                  title: options.send },
                      icon(SEND, true));
+    const hint = h('p', { class: 'long', id: 'long', role: 'alert' });
     const element = h('form', { class: 'composer', novalidate: true },
-                      input, ...(options.extra || []), button);
+                      hint, input, ...(options.extra || []), button);
 
     const fit = () => {
         const { value } = input;
@@ -38,6 +40,8 @@ export function createComposer(options) {
         input.style.blockSize = 'auto';
         input.style.blockSize = `${input.scrollHeight + 2}px`;
         attr(input, 'aria-invalid', long ? 'true' : null);
+        attr(input, 'aria-describedby', long ? 'long' : null);
+        text(hint, long && options.long || '');
         attr(button, 'aria-disabled',
              value.trim() === '' || long ? 'true' : null);
     };

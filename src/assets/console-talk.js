@@ -4,7 +4,8 @@ import { attr, h, text } from './kernel.js';
 import { createComposer } from './composer.js';
 import { createLog } from './log.js';
 import { problemText } from './i18n.js';
-import { createTyping, createTypingLine, names } from './typing.js';
+import { createTyping, createTypingLine } from './typing.js';
+import { names } from './names.js';
 import { self } from './console-state.js';
 import { visitorName } from './console-inbox.js';
 

@@ -6,7 +6,8 @@ import { createSignin } from './console-signin.js';
 import { createTalk } from './console-talk.js';
 import { downSince } from './console-state.js';
 import { plainName } from './i18n.js';
-import { STYLE } from './log-style.js';
+import { STYLE as FORM } from './form-style.js';
+import { STYLE as LOG } from './log-style.js';
 
 
 /**
@@ -43,7 +44,7 @@ export function createView(i18n, actions) {
     let phase = '';
     let pane = '';
 
-    sheet.replaceSync(STYLE);
+    sheet.replaceSync(FORM + LOG);
     document.adoptedStyleSheets = [sheet];
     document.documentElement.lang = i18n.lang;
     document.documentElement.dir = i18n.dir;

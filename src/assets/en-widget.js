@@ -7,7 +7,20 @@ export default {
         "other": "Open chat, {count} unread messages"
     },
     "news": "New message from {name}",
+    "hello": "How can we help?",
     "intro": "Ask us anything. We answer here, and you can come back to this conversation later.",
+    "begin": "New conversation",
+    "list": "Conversations",
+    "list.unread": {
+        "one": "{count} new",
+        "other": "{count} new"
+    },
+    "list.ended": "Ended",
+    "more": "More",
+    "more.save": "Download conversation",
+    "more.end": "End conversation",
+    "more.sound": "Turn sound on",
+    "more.quiet": "Turn sound off",
     "starting": "Opening the conversation…",
     "close": "Close",
     "here": {
@@ -18,6 +31,7 @@ export default {
         "one": "{name} is typing…",
         "other": "{name} are typing…"
     },
+    "offline": "You are offline. What you write is sent when you are back.",
     "line.down": "Connection lost. Trying again…",
     "log.label": "Messages",
     "log.earlier": "Show earlier messages",
@@ -48,7 +62,7 @@ export default {
     "problem.unavailable": "The chat cannot be reached right now. Please try again in a moment.",
     "problem.too_large": "The message is too long. Please shorten it.",
     "problem.invalid_field": "The message holds something that cannot be sent.",
-    "problem.forbidden": "Chat is not available to you on this page.",
+    "problem.forbidden": "Chat is not available to you here.",
     "problem.unauthenticated": "Your session has ended. Please open the chat again.",
     "problem.conflict": "The conversation has changed in the meantime. Please try again.",
     "problem.gone": "This conversation was removed.",

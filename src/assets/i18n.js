@@ -23,6 +23,8 @@ export function createI18n(lang, catalogue) {
         lang,
         dir: RTL.test(lang) ? 'rtl' : 'ltr',
 
+        number: (value) => number.format(value),
+
         has: (key) => Object.hasOwn(catalogue, key),
 
         t(key, values = {}) {
@@ -39,6 +41,8 @@ export function createI18n(lang, catalogue) {
                        : isolate(value);
             });
         },
+
+        full: (iso) => day.format(new Date(iso)),
 
         time(iso) {
             const date = new Date(iso);

@@ -87,6 +87,27 @@ export function text(node, value) {
 }
 
 
+/**
+ * Adds a style sheet to the shadow tree that an element is in.
+ *
+ * @param {Element} element
+ * @param {string} style
+ * @returns {() => void} takes it away
+ */
+export function adopt(element, style) {
+    const root = /** @type {ShadowRoot} */ (element.getRootNode());
+    const sheet = new CSSStyleSheet();
+
+    sheet.replaceSync(style);
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+
+    return () => {
+        root.adoptedStyleSheets = root.adoptedStyleSheets.filter(
+            (it) => it !== sheet);
+    };
+}
+
+
 /** @type {WeakMap<Element, Map<string, Element>>} */
 const lists = new WeakMap();
 

@@ -13,6 +13,8 @@ import { unrecorded } from './outgoing.js';
 
 const END = 24;
 const SEEN = 1000;
+const NEAR = 120;
+const RUN = 300000;
 
 
 /**
@@ -26,6 +28,7 @@ const SEEN = 1000;
  * @param {I18n} options.i18n
  * @param {string} options.label
  * @param {Person['kind']} options.other whose read marks count as "seen"
+ * @param {boolean} [options.eager] earlier lines come as one scrolls to them
  * @param {() => void} options.onearlier
  * @param {(seq: number) => void} options.onseen the log's end was in view
  * @param {(id: string) => void} options.onretry
@@ -48,6 +51,9 @@ export function createLog(options) {
     let seen = 0;
     let bottom = 0;
     let timer = 0;
+    let pinned = true;
+    const listening = new AbortController();
+    const { signal } = listening;
 
     /* Reading takes a second with the end of the log in view. */
     const look = () => {
@@ -63,9 +69,16 @@ export function createLog(options) {
         }
     };
 
-    element.addEventListener('scroll', look, { passive: true });
-    window.addEventListener('focus', look);
-    document.addEventListener('visibilitychange', look);
+    element.addEventListener('scroll', () => {
+        pinned = atEnd(element);
+        look();
+
+        if (options.eager && element.scrollTop < NEAR && !earlier.hidden) {
+            options.onearlier();
+        }
+    }, { passive: true });
+    window.addEventListener('focus', look, { signal });
+    document.addEventListener('visibilitychange', look, { signal });
 
     return {
         element,
@@ -124,9 +137,19 @@ export function createLog(options) {
 
         /** To the newest line, for when the log becomes visible. */
         toEnd() {
+            pinned = true;
             element.scrollTop = element.scrollHeight;
             look();
         },
+
+        /** Keeps the newest line in view when there is less room. */
+        follow() {
+            if (pinned) {
+                element.scrollTop = element.scrollHeight;
+            }
+        },
+
+        close: () => listening.abort(),
     };
 }
 
@@ -219,11 +242,14 @@ function updateLine(node, line, before, read, i18n) {
         words.push(problemText(i18n, line.item.reason || ''));
     }
 
+    const same = before !== null && sender(before) === sender(line);
+    const run = same && Date.parse(line.at) - Date.parse(before.at) < RUN;
+
     attr(node, 'class', `line ${line.own ? 'own' : 'other'}`
-                        + `${line.note ? ' note' : ''}`);
+                        + `${line.note ? ' note' : ''}${run ? ' run' : ''}`);
     attr(node, 'data-state', state);
-    attr(who, 'class', before && sender(before) === sender(line)
-                       ? 'who same' : 'who');
+    attr(node, 'part', `message ${line.own ? 'own' : 'other'}`);
+    attr(who, 'class', same ? 'who same' : 'who');
     text(who, whoText(line, i18n));
     text(meta, words.filter(Boolean).join(' · '));
     attr(again, 'hidden', state !== 'failed');

@@ -41,9 +41,10 @@ const POISON = { 1002: 'invalid_field', 1003: 'invalid_field',
 /**
  * @param {string} url
  * @param {Clock} [time]
+ * @param {() => string} [token] where there is no cookie
  * @returns {Carrier}
  */
-export function createSocket(url, time = clock) {
+export function createSocket(url, time = clock, token = () => '') {
     const ladder = createLadder(time);
     /** @type {Set<Sub>} */
     const subs = new Set();
@@ -70,7 +71,7 @@ export function createSocket(url, time = clock) {
             const mine = new WebSocket(url, 'chat.v1');
 
             ws = mine;
-            mine.onopen = () => mine === ws && subs.forEach(ask);
+            mine.onopen = () => mine === ws && greet();
             mine.onmessage = ({ data }) => mine === ws && take(data);
             mine.onclose = ({ code }) => mine === ws && closed(code);
             listen(OPENING);
@@ -79,6 +80,14 @@ export function createSocket(url, time = clock) {
             /* a policy of the page does not allow it */
             closed(1006);
         }
+    }
+
+    function greet() {
+        if (token()) {
+            write({ type: 'hello', token: token() });
+        }
+
+        subs.forEach(ask);
     }
 
     /**

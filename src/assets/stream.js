@@ -338,7 +338,7 @@ function transports(api, role) {
     url.protocol = url.protocol.replace('http', 'ws');
 
     return [
-        () => createSocket(url.href),
+        () => createSocket(url.href, clock, api.token),
         () => each(api, sse),
         () => each(api, poll),
     ];

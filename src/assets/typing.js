@@ -2,7 +2,7 @@
 
 import { attr, h, text } from './kernel.js';
 import { clock } from './backoff.js';
-import { plainName } from './i18n.js';
+import { names } from './names.js';
 
 /*
  * Who is typing: what is told to others, and what is shown of them.
@@ -73,14 +73,4 @@ export function createTypingLine(i18n, time = clock) {
             text(element, said);
         },
     };
-}
-
-
-/**
- * @param {Person[]} people
- * @param {I18n} i18n
- */
-export function names(people, i18n) {
-    return new Intl.ListFormat(i18n.lang).format(people.map(
-        ({ kind, name }) => plainName(name || '') || i18n.t(`who.${kind}`)));
 }

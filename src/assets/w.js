@@ -7,6 +7,8 @@
  * <script src="/support/w.js" async></script>
  *     data-lang="en"     language, else that of the page or the browser
  *     data-name="chat"   the one global name that is used
+ *
+ * docs/widget.md has the other attributes and the methods.
  */
 
 (() => {
@@ -21,10 +23,10 @@
     }
 
     /** @type {Record<string, string>} */
-    const WORDS = { en: 'Open chat' };
+    const WORDS = { en: 'Open chat', ar: 'فتح المحادثة', he: 'פתיחת הצ׳אט' };
     const RTL = /^(ar|he)/;
-    const ICON = 'M5 4h14a2 2 0 0 1 2 2v8.5a2 2 0 0 1-2 2h-6.2L7.5 20.6v-4.1H5'
-                 + 'a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2Z';
+    const ICON = 'M12 3c5 0 9 3.4 9 7.7s-4 7.7-9 7.7c-.9 0-1.8-.1-2.6-.3'
+                 + 'L5 20.8v-4.3a7.3 7.3 0 0 1-2-5C3 6.4 7 3 12 3Z';
     const CROSS = 'M6.7 5.3 12 10.6l5.3-5.3 1.4 1.4-5.3 5.3 5.3 5.3-1.4 1.4'
                   + '-5.3-5.3-5.3 5.3-1.4-1.4 5.3-5.3-5.3-5.3Z';
 
@@ -34,10 +36,13 @@
     position: fixed !important;
     inset-block-end: calc(var(--chat-inset-block, 20px)
         + env(safe-area-inset-bottom, 0px)) !important;
-    inset-inline-end: var(--chat-inset-inline, 20px) !important;
+    inset-inline: auto var(--chat-inset-inline, 20px) !important;
     z-index: var(--chat-z, 2147483000) !important;
     contain: layout style !important;
     color-scheme: light dark !important;
+}
+:host([data-side=start]) {
+    inset-inline: var(--chat-inset-inline, 20px) auto !important;
 }
 :host([hidden]) { display: none !important }
 .launcher {
@@ -51,8 +56,8 @@
     border: 1px solid transparent;
     border-radius: 50%;
     background: var(--chat-accent, #1f5eff);
-    color: var(--chat-accent-fg, #fff);
-    box-shadow: 0 4px 16px rgb(10 20 50 / .28);
+    color: var(--chat-accent-fg, var(--chat-auto-fg, #fff));
+    box-shadow: 0 1px 3px rgb(10 20 50 / .24), 0 6px 20px rgb(10 20 50 / .22);
     cursor: pointer;
 }
 .launcher:hover { filter: brightness(1.08) }
@@ -60,7 +65,7 @@
     outline: 3px solid #fff;
     box-shadow: 0 0 0 6px #111;
 }
-.launcher svg { inline-size: 26px; block-size: 26px; fill: currentColor }
+.launcher svg { inline-size: 28px; block-size: 28px; fill: currentColor }
 .launcher[aria-expanded=true] .talk,
 .launcher[aria-expanded=false] .cross { display: none }
 .launcher[aria-busy=true] svg { opacity: .5 }
@@ -93,15 +98,16 @@
     }
 
     const base = new URL('.', script.src).href;
-    const key = `chat:${new URL(base).pathname}`;
-    const lang = [script.dataset.lang, document.documentElement.lang,
-                  ...navigator.languages]
-                 .map((tag) => (tag || '').toLowerCase().split('-')[0])
-                 .find((tag) => tag in WORDS) || 'en';
+    const key = `chat:${base.replace(location.origin, '')}`;
 
+    /** @type {Record<string, any>} */
+    const settings = { ...script.dataset };
+    /** @type {Map<string, Set<(detail: any) => void>>} */
+    const listeners = new Map();
     /** @type {Promise<any> | null} */
     let panel = null;
     let tries = 0;
+    let ended = false;
 
     /**
      * @param {string} tag
@@ -130,14 +136,14 @@
         return svg;
     };
 
-    const host = make('div', { lang, dir: RTL.test(lang) ? 'rtl' : 'ltr' });
+    const host = make('div', {});
     const root = host.attachShadow({ mode: 'open' });
     const sheet = new CSSStyleSheet();
     const badge = make('span', { 'class': 'badge', 'hidden': '',
                                  'aria-hidden': 'true' });
     const launcher = make('button', {
         'type': 'button', 'class': 'launcher', 'part': 'launcher',
-        'aria-label': WORDS[lang], 'aria-expanded': 'false',
+        'aria-expanded': 'false',
     });
 
     sheet.replaceSync(STYLE);
@@ -146,13 +152,57 @@
     launcher.addEventListener('click', () => call('toggle').catch(() => {}));
     root.append(launcher);
 
+    /* What the settings say, as far as it concerns the launcher. */
+    const apply = () => {
+        const lang = [settings.lang, document.documentElement.lang,
+                      ...navigator.languages]
+                     .map((tag) => (tag || '').toLowerCase().split('-')[0])
+                     .find((tag) => tag in WORDS) || 'en';
+        const rtl = RTL.test(lang);
+        const { side, accent } = settings;
+
+        host.lang = settings.locale = lang;
+        host.dir = rtl ? 'rtl' : 'ltr';
+        host.dataset.side = side === (rtl ? 'right' : 'left') ? 'start' : side;
+
+        if (!panel) {
+            launcher.setAttribute('aria-label', WORDS[lang]);
+        }
+
+        if (accent) {
+            host.style.setProperty('--chat-accent', accent);
+        }
+
+        /* Black or white, whichever can be read on the accent. */
+        const colour = getComputedStyle(launcher).backgroundColor;
+
+        if (/^rgb/.test(colour)) {
+            const [r, g, b] = (colour.match(/[\d.]+/g) || []).map(
+                (it) => ((+it / 255 + .055) / 1.055) ** 2.4);
+
+            host.style.setProperty('--chat-auto-fg',
+                .2126 * r + .7152 * g + .0722 * b > .179 ? '#000' : '#fff');
+        }
+    };
+
+    /**
+     * @param {string} event
+     * @param {any} [detail]
+     */
+    const emit = (event, detail) => {
+        host.dispatchEvent(new CustomEvent(`chat:${event}`, {
+            detail, bubbles: true }));
+        (listeners.get(event) || []).forEach((it) => it(detail));
+    };
+
+    const frame = { base, key, settings, host, root, launcher, badge, emit };
+
     /* A module that failed to load is asked for under another name. */
     const load = () => {
         panel = panel || import(
             tries ? `${base}assets/widget.js?retry=${tries}`
                   : base + 'assets/widget.js')
-            .then((widget) => widget.mount({ base, key, lang, host, root,
-                                             launcher, badge }))
+            .then((widget) => widget.mount(frame))
             .catch((error) => {
                 panel = null;
                 tries++;
@@ -164,10 +214,85 @@
     };
 
     /**
+     * @param {string} event
+     * @param {(detail: any) => void} listener
+     */
+    const on = (event, listener) => {
+        listeners.set(event, (listeners.get(event) || new Set())
+                             .add(listener));
+
+        return () => off(event, listener);
+    };
+
+    /**
+     * @param {string} event
+     * @param {(detail: any) => void} listener
+     */
+    const off = (event, listener) => listeners.get(event)?.delete(listener);
+
+    /** @param {object} [more] */
+    const update = async (more) => {
+        Object.assign(settings, more);
+        apply();
+        await panel?.then((it) => it.update());
+    };
+
+    /** What needs no more than the loader. @type {Record<string, any>} */
+    const own = {
+        on,
+        off,
+
+        once(/** @type {string} */ event,
+             /** @type {(detail: any) => void} */ listener)
+        {
+            const end = on(event, (detail) => {
+                end();
+                listener(detail);
+            });
+
+            return end;
+        },
+
+        async show() {
+            host.hidden = false;
+        },
+
+        async hide() {
+            await panel?.then((it) => it.close());
+            host.hidden = true;
+        },
+
+        update,
+        setLocale: (/** @type {string} */ lang) => update({ lang }),
+        setTheme: (/** @type {string} */ theme) => update({ theme }),
+
+        boot(/** @type {object} */ more) {
+            ended = false;
+            attach();
+
+            return update(more);
+        },
+
+        async shutdown() {
+            ended = true;
+            await (panel || stored() ? load() : null)
+                ?.then((it) => it.shutdown());
+            panel = null;
+            host.remove();
+        },
+
+        getUnread: async () => panel ? (await panel).getUnread() : 0,
+    };
+
+    /**
      * @param {string} method
      * @param {...unknown} args
      */
     const call = (method, ...args) => {
+        if (method in own) {
+            return own[method](...args);
+        }
+
         launcher.setAttribute('aria-busy', 'true');
 
         return load().then((it) => {
@@ -177,8 +302,15 @@
         });
     };
 
-    /** @param {Storage} storage */
-    const stored = (storage) => storage.getItem(key);
+    /* 2 for a panel that was open, 1 for a conversation, 0 for neither. */
+    const stored = () => {
+        try {
+            return sessionStorage.getItem(key) ? 2
+                   : localStorage.getItem(key) ? 1 : 0;
+        } catch {
+            return 0;
+        }
+    };
 
     const attach = () => {
         const { body } = document;
@@ -193,32 +325,39 @@
 
     /* A page that replaces its content keeps the launcher. */
     const watch = new MutationObserver(() => {
-        if (!host.isConnected && document.body) {
+        if (!ended && !host.isConnected && document.body) {
             attach();
         }
     });
 
     const start = () => {
-        attach();
+        if (ended) {
+            return;
+        }
 
-        /* Someone who comes back: only what an earlier visit has stored. */
-        try {
-            if (stored(sessionStorage)) {
-                call('restore').catch(() => {});
-            } else if (stored(localStorage)) {
-                load().catch(() => {});
-            }
-        } catch {
-            /* storage is denied */
+        host.hidden = 'hidden' in settings;
+        attach();
+        apply();
+        emit('ready');
+
+        const back = stored();
+
+        if (back) {
+            (back > 1 ? call('restore') : load()).catch(() => {});
         }
     };
 
-    /** Methods: open, close, toggle; each returns a promise. */
     const api = call.bind(null);
 
     page[name] = Object.assign(api, { loaded: true });
+    ('open close toggle message startConversation '
+     + Object.keys(own).join(' ')).split(' ').forEach((method) => {
+        page[name][method] = call.bind(null, method);
+    });
+
     ((early && early.q) || []).forEach(
-        (/** @type {[string]} */ args) => call(...args).catch(() => {}));
+        (/** @type {[string]} */ args) => Promise.resolve(call(...args))
+                                          .catch(() => {}));
 
     const idle = page.requestIdleCallback
                  || ((/** @type {() => void} */ f) => setTimeout(f, 1));

@@ -1,30 +1,48 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
-import { attr, h, icon, text } from './kernel.js';
+import { adopt, attr, h, icon, text } from './kernel.js';
 import { createComposer } from './composer.js';
-import { createLog } from './log.js';
 import { plainName, problemText } from './i18n.js';
-import { createTyping, createTypingLine, names } from './typing.js';
-import { self } from './widget-state.js';
-import { head, same, unread } from './talk.js';
-import { STYLE as LOG_STYLE } from './log-style.js';
+import { beginning, latest, self, status, unseen, waiting }
+    from './widget-state.js';
+import { names } from './names.js';
+import { part } from './part.js';
+import { STYLE as FORM } from './form-style.js';
 import { STYLE } from './widget-style.js';
 
 const MOST = 16384;
 const CROSS = 'M6.7 5.3 12 10.6l5.3-5.3 1.4 1.4-5.3 5.3 5.3 5.3-1.4 1.4'
               + '-5.3-5.3-5.3 5.3-1.4-1.4 5.3-5.3-5.3-5.3Z';
+const BACK = 'm14.3 5.3 1.4 1.4-5.3 5.3 5.3 5.3-1.4 1.4L7.6 12Z';
+const MORE = 'M6 10a2 2 0 1 1 0 4 2 2 0 0 1 0-4Zm6 0a2 2 0 1 1 0 4 2 2 0 0 1 '
+             + '0-4Zm6 0a2 2 0 1 1 0 4 2 2 0 0 1 0-4Z';
+
+const listing = part((suffix) => import('./widget-list.js' + suffix));
+const extras = part((suffix) => import('./widget-more.js' + suffix));
 
 
 /**
  * @typedef {object} WidgetActions
- * @property {() => void} close
+ * @property {() => Promise<void>} close
  * @property {() => void} start
  * @property {() => void} earlier
+ * @property {(lane: string) => void} select
+ * @property {() => void} begin another conversation
+ * @property {() => void} list
+ * @property {() => Promise<void>} end the conversation
  * @property {(seq: number) => void} seen
  * @property {(on: boolean) => boolean} typing
  * @property {(text: string) => void} send
+ * @property {(text: string) => void} draft
+ * @property {() => string} drafted
  * @property {(id: string) => void} retry
  * @property {(id: string) => void} discard
+ * @property {() => boolean} quiet
+ * @property {(on: boolean) => void} keepQuiet
+ * @property {() => Api} api
+ *
+ * @typedef {import('./widget-state.js').WidgetState} WidgetState
+ * @typedef {typeof import('./widget-live.js').furniture} Furniture
  */
 
 
@@ -35,172 +53,383 @@ const CROSS = 'M6.7 5.3 12 10.6l5.3-5.3 1.4 1.4-5.3 5.3 5.3 5.3-1.4 1.4'
  */
 export function createView(frame, i18n, actions) {
     const { t } = i18n;
+    const { settings, host, root, launcher } = frame;
     const narrow = matchMedia('(max-width: 479.98px)');
+    const dark = matchMedia('(prefers-color-scheme: dark)');
+    const listening = new AbortController();
+    const { signal } = listening;
 
-    const log = createLog({
-        i18n, label: t('log.label'), other: 'agent',
-        onearlier: actions.earlier, onseen: actions.seen,
-        onretry: actions.retry, ondiscard: actions.discard,
-    });
-    const typing = createTyping(actions.typing);
-    const typists = createTypingLine(i18n);
     const composer = createComposer({
         label: t('composer.label'), send: t('composer.send'), most: MOST,
-        onsend: actions.send, oninput: typing.input,
+        long: t('problem.too_large'), onsend: actions.send,
+        oninput(value) {
+            typing?.input(value);
+            actions.draft(value);
+        },
     });
-    const here = h('p', { class: 'here', hidden: true });
 
-    const status = h('p', { class: 'notice', role: 'status', hidden: true });
+    const button = (/** @type {string} */ label, /** @type {string} */ path,
+                    /** @type {() => void} */ onclick, mirror = false) =>
+        h('button', { 'type': 'button', 'class': 'tool', 'aria-label': label,
+                      'title': label, onclick }, icon(path, mirror));
+
+    const title = h('h2', { id: 'title' });
+    const here = h('p', { class: 'here', hidden: true });
+    const back = button(t('list'), BACK, actions.list, true);
+    const more = button(t('more'), MORE, toggleMenu);
+    const menu = h('div', { class: 'menu', id: 'menu', hidden: true });
+    const notice = h('p', { class: 'notice', role: 'status', hidden: true });
     const alert = h('span', { role: 'alert' });
     const again = h('button', { type: 'button', onclick: actions.start },
                     t('retry'));
     const problem = h('p', { class: 'notice bad', hidden: true }, alert,
                       again);
-    const intro = h('p', { class: 'intro', hidden: true }, t('intro'));
+    const intro = h('div', { class: 'intro', part: 'intro', hidden: true },
+                    h('p', { class: 'hello' }, settings.title || t('hello')),
+                    h('p', {}, settings.intro || t('intro')));
+    const over = h('div', { class: 'over', hidden: true },
+        h('button', { type: 'button', onclick: actions.begin }, t('begin')));
+    const talk = h('div', { class: 'talk' }, intro, over, composer.element);
+    const list = h('div', { class: 'list', part: 'list', hidden: true });
     const news = h('p', { class: 'hidden', role: 'status' });
 
     const panel = h('dialog', { 'class': 'panel', 'part': 'panel',
                                 'id': 'panel', 'aria-labelledby': 'title' },
-        h('div', { class: 'head' },
-          h('div', { class: 'title' },
-            h('h2', { id: 'title' }, t('title')), here),
-          h('button', { 'type': 'button', 'class': 'close',
-                        'aria-label': t('close'), 'onclick': actions.close },
-            icon(CROSS))),
-        status, problem, intro, log.element, typists.element,
-        composer.element);
+        h('div', { class: 'head', part: 'header' }, back,
+          h('div', { class: 'title' }, title, here),
+          more, button(t('close'), CROSS, actions.close)),
+        menu, notice, problem, list, talk);
 
-    const sheet = new CSSStyleSheet();
+    /** @type {string | null} */
+    let overflow = null;
+    /** @type {{update: (state: WidgetState) => void,
+     *          focus: () => void} | null} */
+    let conversations = null;
+    /** @type {{update: (state: WidgetState) => void} | null} */
+    let items = null;
+    /** @type {WidgetState | null} */
+    let shown = null;
+    /** @type {ReturnType<typeof import('./log.js').createLog> | null} */
+    let log = null;
+    /** @type {ReturnType<typeof
+     *     import('./typing.js').createTyping> | null} */
+    let typing = null;
+    /** @type {ReturnType<typeof
+     *     import('./typing.js').createTypingLine> | null} */
+    let typists = null;
+    let heard = 0;
+    let draftOf = '';
 
-    sheet.replaceSync(LOG_STYLE + STYLE);
-    frame.root.adoptedStyleSheets = [...frame.root.adoptedStyleSheets, sheet];
-    frame.root.prepend(panel, news);
-    attr(frame.launcher, 'aria-controls', 'panel');
+    attr(composer.element, 'part', 'composer');
+    attr(more, 'aria-expanded', 'false');
+    attr(more, 'aria-controls', 'menu');
+    root.prepend(panel, news);
+
+    const unstyle = adopt(panel, FORM + STYLE);
+
+    attr(launcher, 'aria-controls', 'panel');
+    theme();
 
     panel.addEventListener('cancel', (event) => {
         event.preventDefault();
-        actions.close();
+        escape();
     });
     panel.addEventListener('keydown', (event) => {
         if (event.key === 'Escape' && !event.isComposing) {
             event.stopPropagation();
-            actions.close();
+            event.preventDefault();
+            escape();
+        }
+    });
+    panel.addEventListener('click', (event) => {
+        const path = event.composedPath();
+
+        if (!menu.hidden && !path.includes(more)) {
+            closeMenu();
         }
     });
 
     /* The page was resized across the border of the two kinds of dialog. */
     narrow.addEventListener('change', () => {
         if (panel.open) {
-            panel.close();
-            show(panel, narrow.matches);
+            hide();
+            show();
         }
 
-        attr(frame.launcher, 'hidden', panel.open && narrow.matches);
-    });
+        attr(launcher, 'hidden', panel.open && narrow.matches);
+    }, { signal });
 
-    let heard = -1;
+    /* A keyboard on the screen covers the page, but not what is visible. */
+    for (const name of ['resize', 'scroll']) {
+        window.visualViewport?.addEventListener(name, fit, { signal });
+    }
 
-    return {
-        narrow: () => narrow.matches,
-        focus: () => composer.input.focus(),
+    function fit() {
+        const { height, offsetTop } = /** @type {VisualViewport} */ (
+            window.visualViewport);
 
-        /** @param {import('./widget-state.js').WidgetState} state */
-        update(state) {
-            launcher(state);
+        panel.style.setProperty('--vvh', `${height}px`);
+        panel.style.setProperty('--vvo', `${offsetTop}px`);
+        log?.follow();
+    }
 
-            if (state.open && !panel.open) {
-                show(panel, narrow.matches);
-                log.toEnd();
-            } else if (!state.open && panel.open) {
-                const inside = panel.contains(frame.root.activeElement);
+    function show() {
+        if (narrow.matches) {
+            const { style } = document.documentElement;
 
-                panel.close();
+            panel.showModal();
+            overflow = overflow ?? style.overflow;
+            style.overflow = 'hidden';
+            fit();
+        } else {
+            /* show() would move the focus. */
+            attr(panel, 'open', true);
+        }
 
-                if (inside) {
-                    frame.launcher.focus();
-                }
-            }
+        log?.toEnd();
+    }
 
-            notices(state);
-            present(state.talk);
-            log.update(state.talk, state.outgoing, self(state));
-            announce(state);
-        },
-    };
+    function hide() {
+        panel.close();
 
-    /** @param {import('./widget-state.js').WidgetState} state */
-    function launcher(state) {
-        const count = state.talk ? unread(state.talk, self(state)) : 0;
+        if (overflow !== null) {
+            document.documentElement.style.overflow = overflow;
+            overflow = null;
+        }
+    }
 
-        attr(frame.launcher, 'hidden', state.open && narrow.matches);
-        attr(frame.launcher, 'aria-expanded', String(state.open));
-        attr(frame.launcher, 'aria-label',
+    function escape() {
+        if (menu.hidden) {
+            actions.close();
+        } else {
+            closeMenu();
+            more.focus();
+        }
+    }
+
+    async function toggleMenu() {
+        if (!menu.hidden) {
+            closeMenu();
+            return;
+        }
+
+        if (!items) {
+            const { createMore } = await extras();
+
+            items = items || createMore(menu, i18n, actions, settings);
+        }
+
+        items?.update(/** @type {WidgetState} */ (shown));
+        attr(menu, 'hidden', false);
+        attr(more, 'aria-expanded', 'true');
+        menu.querySelector('button')?.focus();
+    }
+
+    function closeMenu() {
+        attr(menu, 'hidden', true);
+        attr(more, 'aria-expanded', 'false');
+    }
+
+    /** @param {WidgetState} state */
+    function closed(state) {
+        const count = unseen(state);
+
+        attr(launcher, 'hidden', state.open && narrow.matches);
+        attr(launcher, 'aria-expanded', String(state.open));
+        attr(launcher, 'aria-label',
              state.open ? t('launcher.close')
              : count ? t('launcher.unread', { count }) : t('launcher.open'));
-        text(frame.badge, String(count));
+        text(frame.badge, i18n.number(count));
         attr(frame.badge, 'hidden', state.open || count === 0);
     }
 
-    /** @param {import('./widget-state.js').WidgetState} state */
-    function notices(state) {
-        const said = state.phase === 'starting' ? t('starting')
-                     : !state.line.up ? t('line.down')
-                     : state.outgoing.some((it) => it.state === 'failed')
-                       ? t('log.unsent') : '';
+    /** @param {WidgetState} state */
+    function head(state) {
+        const people = state.talk && state.view === 'talk'
+            ? state.talk.here.filter((it) => it.kind === 'agent') : [];
 
-        text(status, said);
-        attr(status, 'hidden', said === '');
+        text(title, state.view === 'list' ? t('list')
+                    : settings.title || t('title'));
+        text(here, people.length ? t('here', { count: people.length,
+                                               name: names(people, i18n) })
+                                 : '');
+        attr(here, 'hidden', people.length === 0);
+        attr(back, 'hidden', state.view === 'list' || !state.list.length
+                             || !!settings.single);
+        attr(more, 'hidden', state.view === 'list' || beginning(state));
+    }
+
+    /** @param {WidgetState} state */
+    function notices(state) {
+        const said = state.line.up && state.phase !== 'failed'
+                     ? state.phase === 'starting' ? t('starting')
+                       : state.outgoing.some((it) => it.state === 'failed')
+                         ? t('log.unsent') : ''
+                     : navigator.onLine ? state.line.up ? '' : t('line.down')
+                     : t('offline');
+
+        text(notice, said);
+        attr(notice, 'hidden', said === '');
         text(alert, state.problem ? problemText(i18n, state.problem) : '');
         attr(problem, 'hidden', state.problem === null);
         attr(again, 'hidden', state.phase !== 'failed');
-        attr(intro, 'hidden', state.phase !== 'ready' || state.talk !== null
-                              || state.outgoing.length > 0);
     }
 
-    /** @param {Talk | null} talk */
-    function present(talk) {
-        const agents = talk ? talk.here.filter((it) => it.kind === 'agent')
-                            : [];
+    /** @param {WidgetState} state */
+    function body(state) {
+        const inList = state.view === 'list';
+        const mine = waiting(state);
 
-        text(here, agents.length ? t('here', { count: agents.length,
-                                               name: names(agents, i18n) })
-                                 : '');
-        attr(here, 'hidden', agents.length === 0);
-        typists.update(talk ? talk.typing : []);
+        attr(list, 'hidden', !inList);
+        attr(talk, 'hidden', inList);
+
+        if (inList) {
+            showList(state);
+        }
+
+        attr(intro, 'hidden', !beginning(state) || mine.length > 0);
+        attr(over, 'hidden', status(state) !== 'resolved'
+                             || !!settings.single || mine.length > 0);
+
+        if (log) {
+            attr(log.element, 'hidden', !intro.hidden);
+            typists?.update(state.talk ? state.talk.typing : []);
+            log.update(state.talk, mine, self(state));
+        }
+    }
+
+    /** @param {WidgetState} state */
+    async function showList(state) {
+        if (!conversations) {
+            const { createList } = await listing();
+
+            conversations = conversations || createList(list, i18n, actions);
+            state = shown || state;
+        }
+
+        const first = list.dataset.shown !== 'true';
+
+        list.dataset.shown = 'true';
+        conversations?.update(state);
+
+        if (first && panel.open) {
+            conversations?.focus();
+        }
     }
 
     /**
      * A message that comes while the panel is closed.
      *
-     * @param {import('./widget-state.js').WidgetState} state
+     * @param {WidgetState} state
      */
     function announce(state) {
-        const { talk } = state;
-        const last = talk?.events[talk.events.length - 1];
+        const last = latest(state);
 
-        if (!state.open && heard >= 0 && last && last.seq > heard
-            && last.type === 'message' && !same(last.sender, self(state)))
-        {
+        if (state.open) {
+            text(news, '');
+        } else if (last && heard && last.seq > heard) {
             text(news, t('news', { name: plainName(last.sender.name || '')
                                          || t('who.agent') }));
-        } else if (state.open) {
-            text(news, '');
         }
 
-        heard = talk ? head(talk) : -1;
+        heard = state.talk ? last?.seq || 0.5 : 0;
     }
-}
 
+    function theme() {
+        const { theme: wanted } = settings;
 
-/**
- * @param {HTMLDialogElement} panel
- * @param {boolean} modal
- */
-function show(panel, modal) {
-    if (modal) {
-        panel.showModal();
-    } else {
-        /* show() would move the focus. */
-        attr(panel, 'open', true);
+        attr(host, 'data-dark', wanted === 'dark'
+                                || (wanted !== 'light' && dark.matches));
     }
+
+    function focus() {
+        if (shown?.view === 'list') {
+            conversations?.focus();
+        } else {
+            composer.input.focus();
+        }
+    }
+
+    return {
+        narrow: () => narrow.matches,
+        focused: () => panel.contains(root.activeElement),
+        focus,
+        theme,
+
+        /** @param {Furniture} parts what a conversation needs */
+        furnish({ createLog, createTyping, createTypingLine, style }) {
+            log = createLog({
+                i18n, label: t('log.label'), other: 'agent', eager: true,
+                onearlier: actions.earlier, onseen: actions.seen,
+                onretry: actions.retry, ondiscard: actions.discard,
+            });
+            typing = createTyping(actions.typing);
+            typists = createTypingLine(i18n);
+            attr(log.element, 'part', 'log');
+            intro.after(log.element, typists.element);
+
+            const bare = adopt(panel, style);
+
+            signal.addEventListener('abort', bare);
+
+            if (shown) {
+                body(shown);
+                log.toEnd();
+            }
+        },
+
+        /** What was typed here before. */
+        draft() {
+            if (composer.input.value === '' || shown?.lane !== draftOf) {
+                composer.set(actions.drafted());
+            }
+
+            draftOf = shown?.lane || '';
+        },
+
+        /** @param {string} value */
+        write(value) {
+            composer.set(value);
+            actions.draft(value);
+            composer.input.focus();
+        },
+
+        close() {
+            listening.abort();
+            hide();
+            log?.close();
+            panel.remove();
+            news.remove();
+            unstyle();
+        },
+
+        /** @param {WidgetState} state */
+        update(state) {
+            shown = state;
+            closed(state);
+
+            if (state.view === 'talk') {
+                list.dataset.shown = '';
+            }
+
+            head(state);
+            notices(state);
+
+            if (state.open && !panel.open) {
+                show();
+            } else if (!state.open && panel.open) {
+                const inside = panel.contains(root.activeElement);
+
+                closeMenu();
+                hide();
+
+                if (inside) {
+                    launcher.focus();
+                }
+            }
+
+            body(state);
+            announce(state);
+        },
+    };
 }

@@ -1,22 +1,29 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 import * as calls from './calls.js';
-import { asProblem, createApi, Problem } from './api.js';
+import { asProblem, createApi } from './api.js';
 import { delay, nap } from './backoff.js';
 import { createI18n } from './i18n.js';
-import { createOutbox } from './outbox.js';
 import { createStore } from './kernel.js';
 import { createView } from './widget-view.js';
 import { newOutgoing } from './outgoing.js';
+import { part } from './part.js';
 import { remember } from './remember.js';
-import { createStream } from './stream.js';
 import { uuid } from './uuid.js';
-import { current, INITIAL, reduce, wantsLine } from './widget-state.js';
+import { beginning, INITIAL, reduce, unseen } from './widget-state.js';
 
-/** @type {Record<string, () => Promise<{default: Catalogue}>>} */
-const CATALOGUES = { en: () => import('./en-widget.js') };
+/** @type {Record<string, (suffix: string) => Promise<any>>} */
+const CATALOGUES = {
+    en: (suffix) => import('./en-widget.js' + suffix),
+    ar: (suffix) => import('./ar-widget.js' + suffix),
+    he: (suffix) => import('./he-widget.js' + suffix),
+};
 
-const LANE = 'visitor';
+const living = part((suffix) => import('./widget-live.js' + suffix));
+
+
+/** @typedef {ReturnType<typeof
+ *     import('./widget-live.js').createLive>} Live */
 
 
 /**
@@ -26,64 +33,136 @@ const LANE = 'visitor';
  * @returns {Promise<Panel>}
  */
 export async function mount(frame) {
-    const catalogue = await (CATALOGUES[frame.lang] || CATALOGUES.en)();
-    const i18n = createI18n(frame.lang, catalogue.default);
-    const api = createApi(frame.base);
-    const stream = createStream(api, 'visitor');
-    const store = createStore(reduce, INITIAL);
-    const memory = remember(frame.key);
+    const { settings, key } = frame;
+    const memory = remember(key);
+    const bearer = settings.mode === 'bearer'
+                   || new URL(frame.base).origin !== location.origin;
+    /** @type {Record<string, string>} */
+    const headers = {};
+    const api = createApi(frame.base, headers);
+    const store = createStore(reduce, { ...INITIAL,
+                                        lane: memory.last() || fresh() });
+    const token = memory.token();
 
-    const view = createView(frame, i18n, {
+    if (bearer && token) {
+        headers.Authorization = `Bearer ${token}`;
+    }
+
+    const actions = {
         close: () => panel.close(),
         start,
         earlier,
+        select,
+        begin: () => select(fresh()),
+
+        list() {
+            store.dispatch({ type: 'view', view: 'list' });
+            api.call('GET', 'conversations').then((answer) => store.dispatch({
+                type: 'listed', conversations: answer.conversations }), wrong);
+        },
+
+        /** @param {number} seq */
         seen(seq) {
             const { talk } = store.get();
 
             if (talk) {
-                store.dispatch({ type: 'seen', seq });
-                stream.read(talk.id, seq);
+                store.dispatch({ type: 'seen', id: talk.id, seq });
+                live?.read(seq);
             }
         },
-        typing(on) {
-            if (lineOf !== '') {
-                stream.typing(lineOf, on, false);
-            }
 
-            return lineOf !== '';
-        },
-        send(text) {
-            const item = newOutgoing(uuid(), LANE, text, 'public',
+        /** @param {boolean} on */
+        typing: (on) => live?.typing(on) || false,
+
+        /** @param {string} text */
+        async send(text) {
+            const { lane } = store.get();
+            const item = newOutgoing(uuid(), lane, text, 'public',
                                      new Date().toISOString());
 
             store.dispatch({ type: 'queued', item });
-            outbox.add(item);
-        },
-        retry: (id) => outbox.retry(id),
-        discard(id) {
-            outbox.discard(id);
-            store.dispatch({ type: 'discarded', id });
-        },
-    });
+            await (await alive()).outbox.add(item);
 
-    const outbox = createOutbox({
-        send,
-        change: (id, change) => store.dispatch({ type: 'outgoing', id,
-                                                 change }),
-        sent(item, ack) {
-            store.dispatch({ type: 'sent', item, ack });
-            memory.talk(true);
+            if (memory.draft(draftOf(lane)) === text) {
+                memory.keepDraft(draftOf(lane), '');
+            }
         },
-    });
 
-    /** @type {Subscription | null} */
-    let line = null;
-    let lineOf = '';
+        /** @param {string} id */
+        retry: (id) => live?.outbox.retry(id),
+        /** @param {string} id */
+        discard: (id) => live?.outbox.discard(id),
+
+        /** @param {string} text */
+        draft(text) {
+            /* What is sent stays a draft until it is kept. */
+            if (text) {
+                memory.keepDraft(draftOf(store.get().lane), text);
+                alive();
+            }
+        },
+
+        drafted: () => memory.draft(draftOf(store.get().lane)),
+
+        async end() {
+            const { talk } = store.get();
+
+            if (talk) {
+                await calls.change(api, talk.id, { status: 'resolved' })
+                           .catch(wrong);
+            }
+        },
+
+        quiet: () => memory.quiet(),
+        /** @param {boolean} on */
+        keepQuiet: (on) => memory.keepQuiet(on),
+        api: () => api,
+    };
+
+    /** @type {Live | null} */
+    let live = null;
+    /** @type {Promise<Live> | null} */
+    let loading = null;
+    let furnish = () => {};
     /** @type {Promise<void> | null} */
     let starting = null;
     let pause = nap(0);
-    let away = false;
-    let expired = 0;
+    let ended = false;
+    let reading = false;
+    /** @type {ReturnType<typeof createView>} */
+    let view;
+
+    /**
+     * Loads what is needed to talk, until that works.
+     *
+     * @returns {Promise<Live>}
+     */
+    function alive() {
+        if (loading) {
+            return loading;
+        }
+
+        loading = living().then(({ createLive, furniture }) => {
+            furnish = () => view.furnish(furniture);
+            furnish();
+
+            const made = createLive({ api, frame, memory, store, fresh, start,
+                                      load, wrong });
+
+            live = made;
+
+            return made;
+        }).catch(async () => {
+            store.dispatch({ type: 'line', up: false, now: Date.now() });
+            pause = nap(delay(1));
+            await pause.done;
+            loading = null;
+
+            return alive();
+        });
+
+        return loading;
+    }
 
     /** Opens the session and reads the conversation, until that works. */
     function start() {
@@ -96,7 +175,7 @@ export async function mount(frame) {
     }
 
     async function run() {
-        for (let failures = 1; ; failures++) {
+        for (let failures = 1; !ended; failures++) {
             store.dispatch({ type: 'starting' });
 
             try {
@@ -119,136 +198,152 @@ export async function mount(frame) {
 
     async function session() {
         /** @type {Session} */
-        const answer = await api.call('POST', 'session', { body: {} });
-        const summary = current(answer.conversations);
+        const answer = await api.call('POST', 'session', { body: {
+            mode: bearer ? 'bearer' : undefined,
+            locale: settings.locale,
+        } });
+
+        if (answer.token) {
+            headers.Authorization = `Bearer ${answer.token}`;
+            memory.keepToken(answer.token);
+        }
 
         if (store.get().visitor?.id !== answer.visitor.id) {
-            stream.close();
+            live?.reset();
         }
 
-        store.dispatch({ type: 'session', visitor: answer.visitor });
-        memory.talk(summary !== null);
+        store.dispatch({ type: 'session', visitor: answer.visitor,
+                         conversations: answer.conversations,
+                         lane: fresh() });
+        memory.talk('');
 
-        if (summary === null) {
-            store.dispatch({ type: 'ready' });
-            return;
+        if (!beginning(store.get())) {
+            memory.talk(store.get().lane);
+            alive();
+            await read(store.get().lane);
         }
 
-        const { conversation, page } = await calls.load(api, summary.id);
+        store.dispatch({ type: 'ready' });
+        view.draft();
+    }
 
-        store.dispatch({ type: 'loaded', id: summary.id, page,
-                         read: conversation.read || {} });
+    /** @param {string} id */
+    async function read(id) {
+        store.dispatch({ type: 'loaded', id, ...await calls.load(api, id) });
     }
 
     /**
-     * @param {Outgoing} item
-     * @returns {Promise<any>}
+     * Shows a conversation, or the beginning of one.
+     *
+     * @param {string} lane
      */
-    async function send(item) {
-        if (starting) {
-            await starting;
+    function select(lane) {
+        store.dispatch({ type: 'lane', lane });
+        view.update(store.get());
+        view.draft();
+        view.focus();
+
+        if (!beginning(store.get()) && !store.get().talk) {
+            load(lane);
         }
+    }
 
-        const { talk } = store.get();
+    /** @param {string} id */
+    function load(id) {
+        read(id).catch((error) => {
+            const { code } = asProblem(error);
 
-        try {
-            return await (talk ? stream.send(talk.id, item)
-                               : calls.begin(api, item));
-        } catch (error) {
-            const { code } = /** @type {Problem} */ (error);
-
-            if (code === 'unauthenticated') {
-                start();
-                throw new Problem(0);
+            if (code === 'gone' || code === 'not_found') {
+                store.dispatch({ type: 'gone', id, lane: fresh() });
             }
 
-            if (talk && (code === 'gone' || code === 'not_found')) {
-                store.dispatch({ type: 'gone' });
-                return send(item);
-            }
+            wrong(error);
+        });
+    }
 
-            throw error;
-        }
+    /** @param {Error} error */
+    function wrong(error) {
+        const { code } = asProblem(error);
+
+        store.dispatch({ type: 'problem', problem: code });
+        frame.emit('error', { code });
     }
 
     async function earlier() {
         const { talk } = store.get();
 
-        if (talk) {
-            try {
-                const page = await calls.earlier(api, talk);
-
-                store.dispatch({ type: 'earlier', page });
-            } catch (error) {
-                store.dispatch({ type: 'problem',
-                                 problem: /** @type {Problem} */ (error)
-                                          .code });
-            }
-        }
-    }
-
-    /** Keeps the line as the state wants it. */
-    function connect() {
-        const state = store.get();
-        const { talk } = state;
-        const wanted = !away && wantsLine(state) && talk ? talk.id : '';
-
-        if (wanted === lineOf) {
+        if (!talk || reading) {
             return;
         }
 
-        line?.close();
-        line = null;
-        lineOf = wanted;
+        reading = true;
 
-        if (!talk || wanted === '') {
-            return;
+        try {
+            store.dispatch({ type: 'earlier', id: talk.id,
+                             page: await calls.earlier(api, talk) });
+        } catch (error) {
+            wrong(asProblem(error));
         }
 
-        line = stream.subscribe({ conversation: talk.id, since: talk.next }, {
-            page: (page) => store.dispatch({ type: 'page', page }),
-            state: (state) => store.dispatch({ type: 'state', state }),
-            signal: (signal) => store.dispatch({ type: 'signal', signal }),
-            line(up) {
-                expired = up ? 0 : expired;
-                store.dispatch({ type: 'line', up, now: Date.now() });
-            },
-            end,
-        });
-    }
-
-    /** @param {Error} error */
-    async function end(error) {
-        const problem = /** @type {Problem} */ (error);
-
-        line = null;
-        lineOf = '';
-
-        if (problem.code === 'unauthenticated') {
-            /* A session that does not last must not become a loop. */
-            await nap(expired ? delay(expired) : 0).done;
-            expired++;
-            start();
-        } else if (problem.code === 'gone' || problem.code === 'not_found') {
-            store.dispatch({ type: 'gone' });
-            store.dispatch({ type: 'problem', problem: problem.code });
-            memory.talk(false);
-        } else {
-            store.dispatch({ type: 'failed', problem: problem.code });
-        }
+        reading = false;
     }
 
     function wake() {
         pause.wake();
-        outbox.wake();
-        stream.wake();
+        live?.wake();
+    }
+
+    function back() {
+        live?.back();
+        wake();
+    }
+
+    /** @param {StorageEvent} event another tab has begun to talk */
+    function told(event) {
+        if (event.key === key && event.newValue && !live
+            && store.get().phase === 'ready')
+        {
+            start();
+        }
+    }
+
+    function look() {
+        store.dispatch({ type: 'visible',
+                         visible: document.visibilityState === 'visible' });
+        wake();
+    }
+
+    /** The view in the language of the settings. */
+    async function show() {
+        const { locale } = settings;
+        const load = part(CATALOGUES[locale] || CATALOGUES.en);
+        const catalogue = await load().catch(load);
+
+        if (locale === settings.locale) {
+            const open = store.get().open && view?.focused();
+
+            view?.close();
+            view = createView(frame, createI18n(locale, catalogue.default),
+                              actions);
+            furnish();
+            view.update(store.get());
+            view.draft();
+
+            if (open) {
+                view.focus();
+            }
+        }
     }
 
     /** @type {Panel} */
     const panel = {
-        open() {
-            store.dispatch({ type: 'opened' });
-            memory.open(true);
+        async open() {
+            if (!store.get().open) {
+                store.dispatch({ type: 'opened' });
+                memory.open(true);
+                frame.emit('open');
+            }
+
             view.update(store.get());
             view.focus();
 
@@ -256,48 +351,89 @@ export async function mount(frame) {
                 start();
             }
         },
-        close() {
-            store.dispatch({ type: 'closed' });
-            memory.open(false);
-        },
-        toggle() {
+
+        async close() {
             if (store.get().open) {
-                panel.close();
-            } else {
-                panel.open();
+                store.dispatch({ type: 'closed' });
+                memory.open(false);
+                frame.emit('close');
             }
         },
-        restore() {
+
+        toggle: () => store.get().open ? panel.close() : panel.open(),
+
+        async restore() {
             /* A panel that covers the page is not opened unasked. */
             if (!view.narrow()) {
                 store.dispatch({ type: 'opened' });
             }
         },
+
+        async message(text, options) {
+            await panel.open();
+
+            if (options?.send) {
+                await start();
+                actions.send(text);
+            } else {
+                view.write(text);
+            }
+        },
+
+        async startConversation() {
+            await panel.open();
+            await starting;
+            actions.begin();
+        },
+
+        getUnread: () => unseen(store.get()),
+        update: () => show(),
+
+        async shutdown() {
+            ended = true;
+            pause.wake();
+            view.close();
+            listening.abort();
+            memory.forget();
+            await (await alive()).forget();
+        },
     };
 
-    store.subscribe(view.update);
-    store.subscribe(connect);
+    await show();
 
-    window.addEventListener('online', wake);
-    window.addEventListener('pagehide', () => {
-        away = true;
-        connect();
-        stream.close();
-    });
-    window.addEventListener('pageshow', () => {
-        away = false;
-        connect();
-        wake();
-    });
-    document.addEventListener('visibilitychange', () => {
-        store.dispatch({ type: 'visible',
-                         visible: document.visibilityState === 'visible' });
-        wake();
-    });
+    const listening = new AbortController();
+    const { signal } = listening;
+
+    store.subscribe((state) => view.update(state));
+
+    window.addEventListener('online', wake, { signal });
+    window.addEventListener('pagehide', () => live?.leave(), { signal });
+    window.addEventListener('storage', told, { signal });
+    window.addEventListener('pageshow', back, { signal });
+    document.addEventListener('visibilitychange', look, { signal });
+    matchMedia('(prefers-color-scheme: dark)').addEventListener(
+        'change', () => view.theme(), { signal });
 
     if (memory.any()) {
         start();
+        alive();
     }
 
     return panel;
+}
+
+
+/** The name of a conversation that has yet to begin. */
+function fresh() {
+    return `new:${uuid()}`;
+}
+
+
+/**
+ * What is typed before a conversation has begun has one place.
+ *
+ * @param {string} lane
+ */
+function draftOf(lane) {
+    return lane.startsWith('new:') ? '' : lane;
 }

@@ -476,12 +476,21 @@ test('what a page weighs', async () => {
                    .filter(([path]) => path.startsWith('assets/'));
     const sum = opened.reduce((all, [, bytes]) => all + bytes, 0);
 
-    assert.ok(opened.length <= 2, `${opened.length} files`);
+    assert.ok(opened.length <= 3, `${opened.length} files`);
     assert.ok(sum <= 14 * 1024, `the first open has ${sum} bytes`);
     opened.forEach(([path, , kept]) => {
         assert.match(path, /-[0-9a-f]{8}\.js$/);
         assert.equal(kept, 'public, max-age=31536000, immutable');
     });
+
+    await write(page, 'Write a message', `Weight ${mark}`);
+    await page.getByText('Sent').waitFor();
+
+    const all = (await Promise.all(loads))
+                .filter(([path]) => !path.startsWith('v1/'))
+                .reduce((bytes, [, more]) => bytes + more, 0);
+
+    assert.ok(all <= 25 * 1024, `the whole session has ${all} bytes`);
     await context.close();
 });
 

@@ -26,51 +26,139 @@ function summary(id, more = {}) {
 }
 
 
+/* A widget whose session has begun, with these conversations. */
+function begun(...conversations) {
+    return [{ type: 'session', visitor, conversations, lane: 'new:1' },
+            { type: 'ready' }];
+}
+
+
+function loaded(id, ...events) {
+    return { type: 'loaded', id, conversation: summary(id),
+             page: { ...empty, events } };
+}
+
+
+function message(seq, sender, more = {}) {
+    return { type: 'message', seq, sender, text: `m${seq}`,
+             created_at: `2026-01-02T00:00:0${seq}Z`, ...more };
+}
+
+
 test('widget: the first message begins a conversation', () => {
-    const item = newOutgoing('c1', 'visitor', 'hi', 'public', 'now');
-    const before = run(widget, { type: 'opened' },
-                       { type: 'session', visitor }, { type: 'ready' },
+    const item = newOutgoing('c1', 'new:1', 'hi', 'public', 'now');
+    const before = run(widget, { type: 'opened' }, ...begun(),
                        { type: 'queued', item });
 
     assert.equal(before.talk, null);
-    assert.equal(widget.wantsLine(before), false);
-    assert.deepEqual(before.outgoing, [item]);
+    assert.equal(widget.beginning(before), true);
+    assert.deepEqual(widget.followed(before), []);
+    assert.deepEqual(widget.waiting(before), [item]);
 
     const after = widget.reduce(before, {
-        type: 'sent', item, ack: { conversation: 't', seq: 1,
+        type: 'sent', item, ack: { conversation: 't', seq: 1, next: 'e.1',
                                    created_at: 'then' } });
 
     assert.deepEqual(after.outgoing, []);
+    assert.equal(after.lane, 't');
     assert.equal(after.talk.id, 't');
     assert.equal(after.talk.next, '');
     assert.deepEqual(after.talk.events, [{
         type: 'message', seq: 1, id: undefined, client_msg_id: 'c1',
         sender: { kind: 'visitor', id: 'v1' }, visibility: 'public',
         text: 'hi', created_at: 'then' }]);
-    assert.equal(widget.wantsLine(after), true);
+    assert.deepEqual(after.list.map((it) => [it.id, it.last.text]),
+                     [['t', 'hi']]);
+    assert.deepEqual(widget.followed(after), [{ id: 't', since: '' }]);
+});
+
+
+test('widget: what was written behind the first message goes with it', () => {
+    const [a, b] = ['a', 'b'].map((id) => newOutgoing(
+        id, 'new:1', id, 'public', 'now'));
+    const state = run(widget, ...begun(), { type: 'queued', item: a },
+        { type: 'queued', item: b }, { type: 'queued', item: b },
+        { type: 'sent', item: a, ack: { conversation: 't', seq: 1 } });
+
+    assert.deepEqual(widget.waiting(state).map((it) => it.id), ['b']);
+});
+
+
+test('widget: a page that is empty joins what another tab begins', () => {
+    const item = newOutgoing('c1', 'new:2', 'hi', 'public', 'now');
+    const joined = run(widget, ...begun(), { type: 'queued', item });
+
+    assert.equal(joined.lane, 'new:2');
+
+    const busy = run(widget, ...begun(summary('t')), loaded('t'),
+                     { type: 'queued', item });
+
+    assert.equal(busy.lane, 't');
+    assert.deepEqual(widget.waiting(busy), []);
 });
 
 
 test('widget: no line while closed in a hidden tab', () => {
-    const state = run(widget, { type: 'session', visitor },
-                      { type: 'loaded', id: 't', page: empty, read: {} });
+    const state = run(widget, ...begun(summary('t')), loaded('t'));
 
-    assert.equal(widget.wantsLine(state), true);
+    assert.equal(widget.followed(state).length, 1);
 
     const hidden = widget.reduce(state, { type: 'visible', visible: false });
 
-    assert.equal(widget.wantsLine(hidden), false);
-    assert.equal(widget.wantsLine(
-        widget.reduce(hidden, { type: 'opened' })), true);
+    assert.equal(widget.followed(hidden).length, 0);
+    assert.equal(widget.followed(
+        widget.reduce(hidden, { type: 'opened' })).length, 1);
+});
+
+
+test('widget: the one that is shown is followed, and others that go on', () => {
+    const state = run(widget, ...begun(summary('t'), summary('u'),
+        summary('v', { status: 'resolved' }), summary('w'), summary('x')),
+        { type: 'lane', lane: 'u' }, loaded('u'));
+
+    assert.deepEqual(widget.followed(state).map(({ id }) => id),
+                     ['u', 't', 'w']);
+});
+
+
+test('widget: what comes in another conversation counts', () => {
+    const state = run(widget, ...begun(summary('t'), summary('u')),
+        { type: 'lane', lane: 't' }, loaded('t'),
+        { type: 'page', id: 'u', page: { ...empty, next: 'e.2',
+            events: [message(2, { kind: 'agent', id: 'a1' })] } },
+        { type: 'page', id: 'u', page: { ...empty, next: 'e.2',
+            events: [message(2, { kind: 'agent', id: 'a1' })] } },
+        { type: 'page', id: 't', page: { ...empty, next: 'e.2',
+            events: [message(2, { kind: 'agent', id: 'a1' })] } });
+
+    assert.equal(widget.unseen(state), 2);
+    assert.equal(state.list[0].id, 'u');
+    assert.equal(state.list[0].last.text, 'm2');
+
+    const there = widget.reduce(state, { type: 'lane', lane: 'u' });
+
+    assert.equal(there.talk, null);
+    assert.equal(widget.unseen(there), 2);
 });
 
 
 test('widget: another visitor does not see what the last one had', () => {
-    const state = run(widget, { type: 'session', visitor },
-                      { type: 'loaded', id: 't', page: empty, read: {} },
-                      { type: 'session', visitor: { ...visitor, id: 'v2' } });
+    const state = run(widget, ...begun(summary('t')), loaded('t'),
+                      { type: 'session', visitor: { ...visitor, id: 'v2' },
+                        conversations: [], lane: 'new:9' });
 
     assert.equal(state.talk, null);
+    assert.equal(state.lane, 'new:9');
+    assert.deepEqual(state.list, []);
+});
+
+
+test('widget: what was written goes on when the conversation is gone', () => {
+    const state = run(widget, ...begun(summary('t')), loaded('t'),
+                      { type: 'gone', id: 't', lane: 'new:3' });
+
+    assert.equal(state.lane, 'new:3');
+    assert.deepEqual([state.talk, state.list], [null, []]);
 });
 
 

@@ -70,34 +70,63 @@ test('a name cannot turn the text around it', () => {
 });
 
 
+/* The languages of each page. */
+const languages = { widget: ['en', 'ar', 'he'], console: ['en'] };
+
+/* Forms of one or two things that may name them in a word. */
+const SPOKEN = ['zero', 'one', 'two'];
+
+
+function catalogueOf(page, lang) {
+    return JSON.parse(source(`${lang}-${page}.js`)
+                      .replace(/^export default /, '').replace(/;\s*$/, ''));
+}
+
+
 for (const page of pages) {
-    test(`${page}: the catalogue is flat JSON and complete`, () => {
-        const text = source(`en-${page}.js`);
-        const catalogue = JSON.parse(text.replace(/^export default /, '')
-                                         .replace(/;\s*$/, ''));
-        const plural = new Intl.PluralRules('en')
-                       .resolvedOptions().pluralCategories;
+    for (const lang of languages[page]) {
+        test(`${page}, ${lang}: flat JSON, keys, placeholders, plurals`,
+             () =>
+        {
+            const english = catalogueOf(page, 'en');
+            const catalogue = catalogueOf(page, lang);
+            const plural = new Intl.PluralRules(lang)
+                           .resolvedOptions().pluralCategories;
 
-        for (const [key, value] of Object.entries(catalogue)) {
-            const forms = typeof value === 'object' ? value
-                                                    : { other: value };
+            assert.deepEqual(Object.keys(catalogue).sort(),
+                             Object.keys(english).sort());
 
-            if (typeof value === 'object') {
-                assert.deepEqual(Object.keys(forms).sort(),
-                                 [...plural].sort(), key);
+            for (const [key, value] of Object.entries(catalogue)) {
+                const many = typeof value === 'object';
+                const forms = many ? value : { other: value };
+                const model = english[key].other ?? english[key];
+
+                assert.equal(many, typeof english[key] === 'object', key);
+
+                if (many) {
+                    assert.deepEqual(Object.keys(forms).sort(),
+                                     [...plural].sort(), key);
+                }
+
+                for (const [form, text] of Object.entries(forms)) {
+                    const named = placeholders(model).filter(
+                        (name) => name !== 'count' || text.includes('{count}')
+                                  || !SPOKEN.includes(form));
+
+                    assert.equal(text, text.trim(), key);
+                    assert.ok(text !== '' && !/[<>]/.test(text), key);
+                    assert.deepEqual(placeholders(text), named, key);
+                }
             }
+        });
+    }
 
-            for (const form of Object.values(forms)) {
-                assert.equal(form, form.trim(), key);
-                assert.ok(form !== '' && !/[<>]/.test(form), key);
-                assert.deepEqual(placeholders(form),
-                                 placeholders(forms.other), key);
-            }
-        }
+    test(`${page}: every text that the code names is there`, () => {
+        const catalogue = catalogueOf(page, 'en');
 
         /* Every key that the code names, and a family it composes. */
         const others = pages.filter((it) => it !== page);
-        const code = names.filter((name) => !name.startsWith('en-')
+        const code = names.filter((name) => !/^..-/.test(name)
                           && !others.some((it) => own[it](name)))
                           .map(source).join('\n');
         const used = [...code.matchAll(/\bt\(\s*'([\w.]+)'/g)]
