@@ -70,7 +70,7 @@ BUNDLED :=	$(OBJS)/assets.bundled
 
 CODE :=		$(sort $(wildcard src/*.[ch] t/unit/*.[ch] t/bench/*/*.[ch]))
 SHELLS :=	.ci/run examples/demo/run src/bundle t/lib/cluster \
-		t/lib/nginx-source t/lib/packages t/lib/redis t/lib/run
+		t/lib/nginx-source t/lib/packages t/lib/promises t/lib/redis t/lib/run
 SCRIPTS :=	$(filter %.js %.mjs,$(ASSETS:%=src/%)) \
 		$(wildcard t/browser/*.mjs t/browser/*.js t/stream/*.mjs \
 		t/faults/*.mjs t/bench/node/*.js)
@@ -237,6 +237,7 @@ check:		module $(NPM)	## style, directions, symbols, static analysis
 	@t/lib/packages check
 	@t/lib/style $(CODE)
 	@t/lib/arrows $(filter src/%,$(CODE))
+	@t/lib/promises
 	@! nm -D --defined-only $(MODULE) | awk '{ print $$3 }' \
 		| grep -vxE '$(EXPORTED)'
 	@! nm -g --defined-only $(OBJS)/addon/src/*.o | awk 'NF == 3' \

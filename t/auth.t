@@ -1,5 +1,5 @@
-# Who may do what: tokens that are forged, expired or revoked, every route to
-# somebody else's conversation, and requests of other origins.
+# R10.  Who may do what: tokens that are forged, expired or revoked, every
+# route to somebody else's conversation, and requests of other origins.
 
 use Test::Nginx::Socket;
 use ChatTest;

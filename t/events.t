@@ -1,4 +1,4 @@
-# Pages of a conversation's log, and its cursor.
+# R4, R10.  Pages of a conversation's log, and its cursor.
 
 use Test::Nginx::Socket;
 use ChatTest;

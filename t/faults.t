@@ -1,5 +1,5 @@
-# The short form of the fault harness: the checker, and a load that it finds
-# nothing in while workers, Redis and PostgreSQL are killed, nginx is
+# R1 to R8.  The short form of the fault harness: the checker, and a load that
+# it finds nothing in while workers, Redis and PostgreSQL are killed, nginx is
 # reloaded, and on two hosts.  "make faults" runs the others.
 
 use strict;

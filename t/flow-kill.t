@@ -1,4 +1,4 @@
-# R8: a worker killed costs its clients one reconnect, and nobody else more
+# R8.  A worker killed costs its clients one reconnect, and nobody else more
 # than a delivery that is a little late: t/stream/kill.test.mjs.
 
 use strict;

@@ -1,5 +1,5 @@
-# chat_limit on WebSockets and server-sent events: commands, handshakes, open
-# streams, floods, and admission of those who come back.
+# R9.  chat_limit on WebSockets and server-sent events: commands, handshakes,
+# open streams, floods, and admission of those who come back.
 
 use strict;
 use warnings;

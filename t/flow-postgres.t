@@ -1,5 +1,6 @@
-# PostgreSQL is absent, killed, frozen, and back: nothing is acknowledged that
-# is not stored, nothing is stored twice, nginx is not restarted.
+# R1, R6.  PostgreSQL is absent, killed, frozen, and back: nothing is
+# acknowledged that is not stored, nothing is stored twice, nginx is not
+# restarted.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Reload while polls wait and messages flow: polls are answered, nothing is
-# lost, the old workers go.
+# R7.  Reload while polls wait and messages flow: polls are answered, nothing
+# is lost, the old workers go.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# A dump is restored as docs/operations.md says: clients that have seen more
-# than is in it are told, and rebuild what they show from what there is.
+# R4.  A dump is restored as docs/operations.md says: clients that have seen
+# more than is in it are told, and rebuild what they show from what there is.
 
 use strict;
 use warnings;

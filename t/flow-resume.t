@@ -1,4 +1,4 @@
-# A thousand streams come back after a reload: few reads, nothing lost (R7).
+# R7.  A thousand streams come back after a reload: few reads, nothing lost.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# R7, R9: reloads while readers of every transport listen, and connections
+# R7, R9.  Reloads while readers of every transport listen, and connections
 # that come and go, leave memory and descriptors as they were.  "make soak" is
 # the long form.
 

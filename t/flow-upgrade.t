@@ -1,4 +1,4 @@
-# R7: a binary upgrade with open streams, and the way back:
+# R7.  A binary upgrade with open streams, and the way back:
 # t/stream/upgrade.test.mjs.
 
 use strict;

@@ -1,4 +1,5 @@
-# What is sent on one worker reaches a poll on another, through PostgreSQL.
+# R4.  What is sent on one worker reaches a poll on another, through
+# PostgreSQL.
 
 use strict;
 use warnings;

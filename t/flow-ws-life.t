@@ -1,4 +1,4 @@
-# The life of a WebSocket: pings, deadlines, slow readers, reload.
+# R7, R9.  The life of a WebSocket: pings, deadlines, slow readers, reload.
 
 use strict;
 use warnings;

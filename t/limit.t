@@ -1,4 +1,5 @@
-# chat_limit: what each limit refuses, whom it does not, and the directive.
+# R9.  chat_limit: what each limit refuses, whom it does not, and the
+# directive.
 
 use Test::Nginx::Socket;
 use ChatTest;

@@ -1,4 +1,4 @@
-# Sending: what is acknowledged is in the record, once, in one order.
+# R1, R2.  Sending: what is acknowledged is in the record, once, in one order.
 
 use Test::Nginx::Socket;
 use ChatTest;

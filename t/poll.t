@@ -1,4 +1,4 @@
-# The stream as a long poll.
+# R10.  The stream as a long poll.
 
 use Test::Nginx::Socket;
 use ChatTest;

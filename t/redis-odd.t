@@ -1,4 +1,4 @@
-# Whatever a Redis answers is data: no worker dies, messages are delivered
+# R5.  Whatever a Redis answers is data: no worker dies, messages are delivered
 # without it, and once it is right again it is used again.
 
 use strict;

@@ -1,5 +1,5 @@
-# The append: one order, once in the record, one outcome a row, whatever
-# connections do at the same time.
+# R1, R2, R3.  The append: one order, once in the record, one outcome a row,
+# whatever connections do at the same time.
 
 use strict;
 use warnings;

@@ -1,4 +1,5 @@
-# Reading and changing: pages, marks, changes, and what a visitor never sees.
+# R10.  Reading and changing: pages, marks, changes, and what a visitor never
+# sees.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# The stream over TLS: the cases of t/stream.t, with HTTP/1.1 and HTTP/2 by
-# ALPN and WebSocket, and cookies of a secure site.
+# R4.  The stream over TLS: the cases of t/stream.t, with HTTP/1.1 and HTTP/2
+# by ALPN and WebSocket, and cookies of a secure site.
 
 use strict;
 use warnings;

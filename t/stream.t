@@ -1,6 +1,6 @@
-# The stream by long poll, server-sent events and WebSocket, over HTTP/1.1 and
-# HTTP/2, has the same properties: t/stream/stream.test.mjs.  t/stream-tls.t
-# is the same over TLS.
+# R3, R4, R9.  The stream by long poll, server-sent events and WebSocket, over
+# HTTP/1.1 and HTTP/2, has the same properties: t/stream/stream.test.mjs.
+# t/stream-tls.t is the same over TLS.
 
 use strict;
 use warnings;

@@ -25,8 +25,9 @@
 
 
 /*
- * Whatever happens on the way, in the end each subscriber has the record that
- * it may see: no gap, no repeat, in order, nothing internal for a visitor.
+ * R3, R4.  Whatever happens on the way, in the end each subscriber has the
+ * record that it may see: no gap, no repeat, in order, nothing internal for a
+ * visitor.
  *
  * feed_test [first seed [number]]
  */
