@@ -76,16 +76,9 @@ ngx_int_t ngx_http_chat_auth_hash(ngx_http_request_t *r,
 ngx_int_t ngx_http_chat_auth_cookie(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_uint_t kind, ngx_str_t *value);
 
-/* life of a worker: sessions ended elsewhere are forgotten here */
+/* life of a worker: sessions that have ended are forgotten */
 void ngx_http_chat_auth_init(ngx_cycle_t *cycle);
 void ngx_http_chat_auth_exit(void);
-
-/* who else is told of sessions that have ended, here or elsewhere; one */
-typedef void (*ngx_http_chat_auth_end_pt)(ngx_http_chat_id_t *session);
-void ngx_http_chat_auth_on_end(ngx_http_chat_auth_end_pt handler);
-
-/* this worker forgets a cached agent session (16 bytes id) at once */
-void ngx_http_chat_auth_forget(ngx_http_chat_id_t *session);
 
 /*
  * POST, GET and DELETE v1/agent/session.  Sign-in checks the password on the

@@ -7,7 +7,7 @@
 #include "ngx_http_chat.h"
 #include "ngx_http_chat_auth.h"
 #include "ngx_http_chat_auth_cache.h"
-#include "ngx_http_chat_bus.h"
+#include "ngx_http_chat_revoke.h"
 
 
 #define NGX_HTTP_CHAT_AUTH_CACHE_BUCKETS  256
@@ -25,7 +25,7 @@ struct ngx_http_chat_auth_entry_s {
 };
 
 
-static void ngx_http_chat_auth_cache_ended(ngx_http_chat_bus_message_t *m);
+static void ngx_http_chat_auth_cache_forget(ngx_http_chat_id_t *session);
 static ngx_http_chat_auth_entry_t **ngx_http_chat_auth_cache_place(
     ngx_http_chat_site_t *site, u_char *hash);
 static void ngx_http_chat_auth_cache_remove(ngx_http_chat_auth_entry_t *e);
@@ -33,7 +33,6 @@ static void ngx_http_chat_auth_cache_remove(ngx_http_chat_auth_entry_t *e);
 
 static ngx_queue_t                  ngx_http_chat_auth_lru;
 static ngx_uint_t                   ngx_http_chat_auth_entries;
-static ngx_http_chat_auth_end_pt    ngx_http_chat_auth_end;
 static ngx_http_chat_auth_entry_t  *ngx_http_chat_auth_buckets
                                            [NGX_HTTP_CHAT_AUTH_CACHE_BUCKETS];
 
@@ -115,8 +114,10 @@ ngx_http_chat_auth_cache_add(u_char *hash, ngx_http_chat_actor_t *actor,
 }
 
 
-void
-ngx_http_chat_auth_forget(ngx_http_chat_id_t *session)
+/* NULL: all of them */
+
+static void
+ngx_http_chat_auth_cache_forget(ngx_http_chat_id_t *session)
 {
     ngx_uint_t                   i;
     ngx_http_chat_auth_entry_t  *e, *next;
@@ -126,22 +127,13 @@ ngx_http_chat_auth_forget(ngx_http_chat_id_t *session)
         for (e = ngx_http_chat_auth_buckets[i]; e != NULL; e = next) {
             next = e->next;
 
-            if (ngx_http_chat_id_eq(&e->actor.session, session)) {
+            if (session == NULL
+                || ngx_http_chat_id_eq(&e->actor.session, session))
+            {
                 ngx_http_chat_auth_cache_remove(e);
             }
         }
     }
-
-    if (ngx_http_chat_auth_end != NULL) {
-        ngx_http_chat_auth_end(session);
-    }
-}
-
-
-void
-ngx_http_chat_auth_on_end(ngx_http_chat_auth_end_pt handler)
-{
-    ngx_http_chat_auth_end = handler;
 }
 
 
@@ -184,28 +176,12 @@ ngx_http_chat_auth_cache_remove(ngx_http_chat_auth_entry_t *e)
 void
 ngx_http_chat_auth_init(ngx_cycle_t *cycle)
 {
-    ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_SESSION,
-                         ngx_http_chat_auth_cache_ended);
+    ngx_http_chat_revoke_on(ngx_http_chat_auth_cache_forget);
 }
 
 
 void
 ngx_http_chat_auth_exit(void)
 {
-    ngx_uint_t  i;
-
-    for (i = 0; i < NGX_HTTP_CHAT_AUTH_CACHE_BUCKETS; i++) {
-        while (ngx_http_chat_auth_buckets[i] != NULL) {
-            ngx_http_chat_auth_cache_remove(ngx_http_chat_auth_buckets[i]);
-        }
-    }
-}
-
-
-/* another worker has ended a session */
-
-static void
-ngx_http_chat_auth_cache_ended(ngx_http_chat_bus_message_t *m)
-{
-    ngx_http_chat_auth_forget(&m->id);
+    ngx_http_chat_auth_cache_forget(NULL);
 }

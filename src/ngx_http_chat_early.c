@@ -22,6 +22,10 @@ static ngx_queue_t       ngx_http_chat_early_queue;
 static ngx_event_t       ngx_http_chat_early_event;
 static ngx_connection_t  ngx_http_chat_early_dummy;
 
+static ngx_http_chat_store_listener_t  ngx_http_chat_early_listener = {
+    ngx_http_chat_early_state, NULL
+};
+
 
 void
 ngx_http_chat_early_init(ngx_cycle_t *cycle)
@@ -36,7 +40,7 @@ ngx_http_chat_early_init(ngx_cycle_t *cycle)
     ngx_http_chat_early_event.handler = ngx_http_chat_early_timer;
     ngx_http_chat_early_event.log = cycle->log;
 
-    ngx_http_chat_store_on_state(ngx_http_chat_early_state);
+    ngx_http_chat_store_on_state(&ngx_http_chat_early_listener);
 }
 
 

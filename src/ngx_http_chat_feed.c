@@ -30,6 +30,10 @@ static void ngx_http_chat_feed_asked(ngx_http_chat_bus_message_t *m);
 static u_char      ngx_http_chat_feed_epoch[NGX_HTTP_CHAT_EPOCH_LEN];
 static ngx_uint_t  ngx_http_chat_feed_bus;
 
+static ngx_http_chat_store_listener_t  ngx_http_chat_feed_listener = {
+    ngx_http_chat_feed_store_state, NULL
+};
+
 
 #define ngx_http_chat_feed_of(s)                                             \
     ((ngx_http_chat_feed_t *)                                                \
@@ -110,7 +114,7 @@ ngx_http_chat_feed_at_head(ngx_http_chat_feed_t *f,
     if (!t->confirmed || f->since < 0 || f->tail
         || t->head < 0 || t->hint > t->head
         || t->site != f->actor->site->id
-        || (ngx_msec_int_t) (t->trusted - ngx_current_msec) <= 0
+        || !ngx_http_chat_topic_trusted(t)
         || f->since > t->head
         || !ngx_http_chat_presence_known(t, f->actor)
         || (f->stateful
@@ -334,7 +338,7 @@ ngx_http_chat_feed_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf)
 
     ngx_http_chat_append_init(ngx_http_chat_feed_publish);
 
-    ngx_http_chat_store_on_state(ngx_http_chat_feed_store_state);
+    ngx_http_chat_store_on_state(&ngx_http_chat_feed_listener);
 
     return ngx_http_chat_sweep_init(cycle);
 }

@@ -14,6 +14,7 @@
 #include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_limit.h"
 #include "ngx_http_chat_redis.h"
+#include "ngx_http_chat_revoke.h"
 #include "ngx_http_chat_status.h"
 #include "ngx_http_chat_store.h"
 #include "ngx_http_chat_topic.h"
@@ -478,6 +479,7 @@ ngx_http_chat_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ngx_http_chat_revoke_init(cycle);
     ngx_http_chat_early_init(cycle);
     ngx_http_chat_auth_init(cycle);
 
@@ -494,6 +496,7 @@ ngx_http_chat_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_http_chat_revoke_exit();
     ngx_http_chat_feed_exit();
     ngx_http_chat_store_exit();
     ngx_http_chat_auth_exit();

@@ -5,9 +5,8 @@
 
 
 #include "ngx_http_chat_counter.h"
-#include "ngx_http_chat_inbox.h"
+#include "ngx_http_chat_poll.h"
 #include "ngx_http_chat_reply.h"
-#include "ngx_http_chat_stream.h"
 
 
 /*
@@ -18,95 +17,21 @@
 
 #define NGX_HTTP_CHAT_POLL_WAIT_MAX  55
 
-/* changes of the state are gathered for so long; ms */
-#define NGX_HTTP_CHAT_POLL_DELAY     100
-
-/* what could not be read is tried again after; ms */
-#define NGX_HTTP_CHAT_POLL_RETRY     500
-
-
-typedef struct {
-    ngx_http_request_t          *request;
-    ngx_http_chat_ctx_t         *ctx;
-
-    ngx_http_chat_feed_t         feed;
-    ngx_http_chat_inbox_t        inbox;
-    ngx_http_chat_limit_stream_t  stream;
-
-    ngx_http_chat_stream_args_t  args;
-    ngx_str_t                    page;       /* of the inbox */
-
-    ngx_http_chat_event_t      **events;
-    ngx_uint_t                   n;
-    ngx_str_t                    state;
-    ngx_str_t                    reason;
-    int64_t                      next;
-    int64_t                      version;    /* of the state; -1: unknown */
-
-    ngx_event_t                  timer;      /* end of the wait */
-    ngx_event_t                  delay;
-    ngx_event_t                  answer;
-
-    unsigned                     opening:1;  /* the first page is awaited */
-    unsigned                     lost:1;     /* left the feed: joins again */
-    unsigned                     more:1;
-    unsigned                     news:1;
-    unsigned                     over:1;     /* waited long enough */
-    unsigned                     state_moved:1;
-} ngx_http_chat_poll_t;
-
 
 static ngx_int_t ngx_http_chat_poll_wait(ngx_http_request_t *r,
     ngx_http_chat_poll_t *p, int64_t wait);
 static void ngx_http_chat_poll_cleanup(void *data);
 static void ngx_http_chat_poll_leave(ngx_http_chat_poll_t *p);
+static void ngx_http_chat_poll_revoked(ngx_http_chat_watch_t *w,
+    ngx_uint_t code);
 static void ngx_http_chat_poll_count(ngx_http_chat_poll_t *p, ngx_int_t n);
-static void ngx_http_chat_poll_at_head(ngx_http_chat_poll_t *p);
-static ngx_int_t ngx_http_chat_poll_state(ngx_http_chat_poll_t *p,
-    ngx_str_t *state);
-static void ngx_http_chat_poll_opened(ngx_http_chat_feed_t *f,
-    ngx_http_chat_page_t *page);
-static ngx_int_t ngx_http_chat_poll_keep(ngx_http_chat_poll_t *p,
-    ngx_http_chat_page_t *page);
-static void ngx_http_chat_poll_event(ngx_http_chat_feed_t *f,
-    ngx_http_chat_event_t *event);
-static ngx_int_t ngx_http_chat_poll_add(ngx_http_chat_poll_t *p,
-    ngx_http_chat_event_t *event);
-static void ngx_http_chat_poll_signal(ngx_http_chat_feed_t *f,
-    ngx_http_chat_event_t *event);
-static void ngx_http_chat_poll_close(ngx_http_chat_feed_t *f,
-    ngx_uint_t code);
-static void ngx_http_chat_poll_inbox(ngx_http_chat_inbox_t *i,
-    json_t *page);
-static void ngx_http_chat_poll_inbox_failed(ngx_http_chat_inbox_t *i,
-    ngx_str_t *outcome);
-static void ngx_http_chat_poll_inbox_close(ngx_http_chat_inbox_t *i,
-    ngx_uint_t code);
-static void ngx_http_chat_poll_later(ngx_http_chat_poll_t *p,
-    ngx_msec_t delay);
 static void ngx_http_chat_poll_delay_handler(ngx_event_t *ev);
+static void ngx_http_chat_poll_look(ngx_http_chat_poll_t *p);
 static void ngx_http_chat_poll_rejoin(ngx_http_chat_poll_t *p);
 static void ngx_http_chat_poll_timer_handler(ngx_event_t *ev);
-static void ngx_http_chat_poll_ready(ngx_http_chat_poll_t *p);
 static void ngx_http_chat_poll_answer_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_chat_poll_answer(ngx_http_chat_poll_t *p);
-static void ngx_http_chat_poll_end(ngx_http_chat_poll_t *p, ngx_int_t rc);
 static ngx_http_chat_poll_t *ngx_http_chat_poll_of(ngx_event_t *ev);
-
-
-static const ngx_http_chat_inbox_calls_t  ngx_http_chat_poll_inbox_calls = {
-    ngx_http_chat_poll_inbox,
-    ngx_http_chat_poll_inbox_failed,
-    ngx_http_chat_poll_inbox_close
-};
-
-
-static const ngx_http_chat_feed_calls_t  ngx_http_chat_poll_calls = {
-    ngx_http_chat_poll_opened,
-    ngx_http_chat_poll_event,
-    ngx_http_chat_poll_signal,
-    ngx_http_chat_poll_close
-};
 
 
 ngx_int_t
@@ -162,6 +87,10 @@ ngx_http_chat_poll(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     cln->data = p;
 
     ngx_http_chat_poll_count(p, 1);
+    ngx_http_chat_revoke_watch(&p->watch, &ctx->actor,
+                               ngx_http_chat_poll_revoked);
+
+    p->began = ngx_current_msec;
 
     return ngx_http_chat_poll_wait(r, p,
                                    ngx_min(wait, NGX_HTTP_CHAT_POLL_WAIT_MAX));
@@ -189,16 +118,7 @@ ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
     p->answer.log = c->log;
     p->answer.handler = ngx_http_chat_poll_answer_handler;
 
-    p->feed.calls = &ngx_http_chat_poll_calls;
-
-    p->inbox.actor = &p->ctx->actor;
-    p->inbox.filter = p->args.filter;
-    p->inbox.cursor = p->args.cursor;
-    p->inbox.calls = &ngx_http_chat_poll_inbox_calls;
-
-    p->feed.stateful = (p->version >= 0);
-
-    p->next = p->feed.since > 0 ? p->feed.since : 0;
+    ngx_http_chat_poll_in_init(p);
 
     if (p->args.has_feed) {
         rc = ngx_http_chat_feed_subscribe(&p->feed);
@@ -216,7 +136,7 @@ ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
         p->opening = (rc == NGX_AGAIN);
 
         if (rc == NGX_OK) {
-            ngx_http_chat_poll_at_head(p);
+            (void) ngx_http_chat_poll_at_head(p);
         }
     }
 
@@ -232,35 +152,21 @@ ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
         ngx_http_chat_poll_ready(p);
 
     } else {
-        ngx_add_timer(&p->timer, (ngx_msec_t) wait * 1000);
+        wait *= 1000;
+
+        if (p->ctx->expires != 0
+            && p->ctx->expires - ngx_http_chat_time_now() < wait)
+        {
+            wait = p->ctx->expires - ngx_http_chat_time_now();
+            p->expires = 1;
+        }
+
+        ngx_add_timer(&p->timer, (ngx_msec_t) ngx_max(wait, 1));
     }
 
     (void) ngx_http_chat_wait_client(r);
 
     return NGX_DONE;
-}
-
-
-/* nothing has been read, and the state may have moved */
-
-static void
-ngx_http_chat_poll_at_head(ngx_http_chat_poll_t *p)
-{
-    ngx_str_t  state;
-
-    if (!p->feed.stateful
-        || ngx_http_chat_feed_state(&p->feed, &state) != NGX_OK)
-    {
-        return;
-    }
-
-    if (ngx_http_chat_page_version(&state) != p->version
-        && ngx_http_chat_poll_state(p, &state) == NGX_OK)
-    {
-        ngx_http_chat_poll_ready(p);
-    }
-
-    ngx_free(state.data);
 }
 
 
@@ -303,6 +209,27 @@ ngx_http_chat_poll_leave(ngx_http_chat_poll_t *p)
     p->n = 0;
 
     ngx_http_chat_limit_close(&p->stream);
+    ngx_http_chat_revoke_unwatch(&p->watch);
+}
+
+
+static void
+ngx_http_chat_poll_revoked(ngx_http_chat_watch_t *w, ngx_uint_t code)
+{
+    ngx_http_chat_poll_t  *p;
+
+    p = (ngx_http_chat_poll_t *)
+            ((u_char *) w - offsetof(ngx_http_chat_poll_t, watch));
+
+    p->refused = (code == NGX_HTTP_CHAT_CLOSE_UNAUTHORIZED);
+    p->over = 1;
+
+    if (!p->refused) {
+        ngx_http_chat_poll_ready(p);
+
+    } else if (!p->answer.posted) {
+        ngx_post_event(&p->answer, &ngx_posted_events);
+    }
 }
 
 
@@ -319,290 +246,29 @@ ngx_http_chat_poll_count(ngx_http_chat_poll_t *p, ngx_int_t n)
 }
 
 
-#define ngx_http_chat_poll_of_feed(f)                                        \
-    ((ngx_http_chat_poll_t *)                                                \
-        ((u_char *) (f) - offsetof(ngx_http_chat_poll_t, feed)))
-
-#define ngx_http_chat_poll_of_inbox(i)                                       \
-    ((ngx_http_chat_poll_t *)                                                \
-        ((u_char *) (i) - offsetof(ngx_http_chat_poll_t, inbox)))
-
-
-/* may free r */
-
-static void
-ngx_http_chat_poll_opened(ngx_http_chat_feed_t *f, ngx_http_chat_page_t *page)
-{
-    ngx_int_t              rc;
-    ngx_uint_t             first;
-    ngx_http_chat_poll_t  *p;
-
-    p = ngx_http_chat_poll_of_feed(f);
-
-    first = p->opening;
-    p->opening = 0;
-
-    if (page == NULL && !first) {
-
-        /* a stream stays open without PostgreSQL */
-
-        p->lost = 1;
-        ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_RETRY);
-        return;
-    }
-
-    if (page == NULL) {
-        rc = ngx_http_chat_reply_failed(p->request, NGX_BUSY);
-        ngx_http_chat_poll_end(p, rc);
-        return;
-    }
-
-    if (!ngx_http_chat_page_is(page, "ok")) {
-        rc = ngx_http_chat_reply_outcome(p->request, &page->outcome);
-        ngx_http_chat_poll_end(p, rc);
-        return;
-    }
-
-    if (ngx_http_chat_poll_keep(p, page) != NGX_OK) {
-        ngx_http_chat_poll_end(p, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
-    }
-
-    if (p->state_moved || !f->live) {
-        p->state_moved = 1;
-        ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_DELAY);
-    }
-
-    ngx_http_chat_poll_ready(p);
-}
-
-
-/* what the page has for the answer; it is gone afterwards */
-
-static ngx_int_t
-ngx_http_chat_poll_keep(ngx_http_chat_poll_t *p, ngx_http_chat_page_t *page)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < page->n; i++) {
-        if (ngx_http_chat_poll_add(p, page->events[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (page->reason.len != 0) {
-        p->reason.len = page->reason.len;
-        p->reason.data = ngx_pstrdup(p->request->pool, &page->reason);
-        if (p->reason.data == NULL) {
-            return NGX_ERROR;
-        }
-
-        p->news = 1;
-    }
-
-    if (page->reason.len == 0 && p->feed.since >= 0) {
-
-        /* with neither, "more" would point backwards */
-
-        p->more = page->more;
-    }
-
-    if (page->state.len != 0) {
-        return ngx_http_chat_poll_state(p, &page->state);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_chat_poll_state(ngx_http_chat_poll_t *p, ngx_str_t *state)
-{
-    p->state.len = state->len;
-    p->state.data = ngx_pstrdup(p->request->pool, state);
-    if (p->state.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (p->version >= 0
-        && ngx_http_chat_page_version(state) != p->version)
-    {
-        p->news = 1;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_chat_poll_add(ngx_http_chat_poll_t *p, ngx_http_chat_event_t *event)
-{
-    if (p->events == NULL) {
-        p->events = ngx_palloc(p->request->pool, NGX_HTTP_CHAT_PAGE_EVENTS
-                                             * sizeof(void *));
-        if (p->events == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (p->n == NGX_HTTP_CHAT_PAGE_EVENTS) {
-
-        /* the next poll reads on from here */
-
-        p->more = 1;
-        return NGX_OK;
-    }
-
-    event->refs++;
-    p->events[p->n++] = event;
-    p->next = event->seq;
-    p->news = 1;
-
-    return NGX_OK;
-}
-
-
-/* may free r */
-
-static void
-ngx_http_chat_poll_event(ngx_http_chat_feed_t *f,
-    ngx_http_chat_event_t *event)
-{
-    ngx_http_chat_poll_t  *p;
-
-    p = ngx_http_chat_poll_of_feed(f);
-
-    if (ngx_http_chat_poll_add(p, event) != NGX_OK) {
-        ngx_http_chat_poll_end(p, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
-    }
-
-    ngx_http_chat_poll_ready(p);
-}
-
-
-static void
-ngx_http_chat_poll_signal(ngx_http_chat_feed_t *f,
-    ngx_http_chat_event_t *event)
-{
-    ngx_http_chat_poll_t  *p;
-
-    p = ngx_http_chat_poll_of_feed(f);
-
-    if (p->version < 0) {
-        return;
-    }
-
-    p->state_moved = 1;
-    ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_DELAY);
-}
-
-
-/* may free r */
-
-static void
-ngx_http_chat_poll_close(ngx_http_chat_feed_t *f, ngx_uint_t code)
-{
-    ngx_int_t              rc;
-    ngx_http_chat_poll_t  *p;
-
-    p = ngx_http_chat_poll_of_feed(f);
-
-    switch (code) {
-
-    case NGX_HTTP_CHAT_CLOSE_GONE:
-        rc = ngx_http_chat_reply_problem(p->request, NGX_HTTP_CHAT_GONE,
-                                         NULL, NULL);
-        break;
-
-    case NGX_HTTP_CHAT_CLOSE_UNAUTHORIZED:
-        rc = ngx_http_chat_reply_problem(p->request,
-                                         NGX_HTTP_CHAT_UNAUTHENTICATED,
-                                         NULL, NULL);
-        break;
-
-    default:
-
-        /* the client comes again, to another worker if this one leaves */
-
-        p->over = 1;
-        ngx_http_chat_poll_ready(p);
-        return;
-    }
-
-    ngx_http_chat_poll_end(p, rc);
-}
-
-
-/* may free r */
-
-static void
-ngx_http_chat_poll_inbox(ngx_http_chat_inbox_t *i, json_t *page)
-{
-    char                  *text;
-    ngx_str_t              copy;
-    ngx_http_chat_poll_t  *p;
-
-    p = ngx_http_chat_poll_of_inbox(i);
-
-    p->news |= i->news;
-
-    text = json_dumps(page, JSON_COMPACT);
-
-    if (text != NULL) {
-        copy.data = (u_char *) text;
-        copy.len = ngx_strlen(text);
-
-        p->page.len = copy.len;
-        p->page.data = ngx_pstrdup(p->request->pool, &copy);
-
-        free(text);
-    }
-
-    if (text == NULL || p->page.data == NULL) {
-        ngx_http_chat_poll_end(p, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
-    }
-
-    ngx_http_chat_poll_ready(p);
-}
-
-
-/* may free r */
-
-static void
-ngx_http_chat_poll_inbox_failed(ngx_http_chat_inbox_t *i, ngx_str_t *outcome)
-{
-    ngx_int_t              rc;
-    ngx_http_chat_poll_t  *p;
-
-    p = ngx_http_chat_poll_of_inbox(i);
-
-    rc = outcome != NULL ? ngx_http_chat_reply_outcome(p->request, outcome)
-                         : ngx_http_chat_reply_failed(p->request, NGX_BUSY);
-
-    ngx_http_chat_poll_end(p, rc);
-}
-
-
-static void
-ngx_http_chat_poll_inbox_close(ngx_http_chat_inbox_t *i, ngx_uint_t code)
-{
-    ngx_http_chat_poll_t  *p;
-
-    p = ngx_http_chat_poll_of_inbox(i);
-
-    p->over = 1;
-    ngx_http_chat_poll_ready(p);
-}
-
-
-static void
+void
 ngx_http_chat_poll_later(ngx_http_chat_poll_t *p, ngx_msec_t delay)
 {
-    if (!p->delay.timer_set) {
+    if (!p->delay.timer_set
+        || (ngx_msec_int_t) (ngx_current_msec + delay - p->delay.timer.key)
+           < 0)
+    {
         ngx_add_timer(&p->delay, delay);
     }
+}
+
+
+/* the ms until it may end for the state alone */
+
+ngx_msec_t
+ngx_http_chat_poll_young(ngx_http_chat_poll_t *p)
+{
+    ngx_msec_t  age;
+
+    age = ngx_current_msec - p->began;
+
+    return age < NGX_HTTP_CHAT_POLL_STATE ? NGX_HTTP_CHAT_POLL_STATE - age
+                                          : 0;
 }
 
 
@@ -617,13 +283,39 @@ ngx_http_chat_poll_delay_handler(ngx_event_t *ev)
         ngx_http_chat_poll_rejoin(p);
     }
 
-    if (p->state_moved && !p->opening && !p->lost && p->feed.read == NULL
-        && p->n == 0)
+    if (p->lost) {
+        ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_RETRY);
+
+    } else if (p->args.has_feed && !p->opening && p->feed.read == NULL
+               && p->n == 0)
     {
-        p->state_moved = (ngx_http_chat_feed_read(&p->feed) != NGX_OK);
+        ngx_http_chat_poll_look(p);
+    }
+}
+
+
+/* at what follows, or at the state */
+
+static void
+ngx_http_chat_poll_look(ngx_http_chat_poll_t *p)
+{
+    if (p->feed.live) {
+
+        if (!p->state_moved) {
+            return;
+        }
+
+        if (ngx_http_chat_poll_young(p) != 0) {
+            ngx_http_chat_poll_later(p, ngx_http_chat_poll_young(p));
+            return;
+        }
+
+        if (ngx_http_chat_poll_at_head(p) == NGX_OK) {
+            return;
+        }
     }
 
-    if (p->lost || (p->state_moved && p->feed.read == NULL)) {
+    if (ngx_http_chat_feed_read(&p->feed) != NGX_OK) {
         ngx_http_chat_poll_later(p, NGX_HTTP_CHAT_POLL_RETRY);
     }
 }
@@ -655,6 +347,12 @@ ngx_http_chat_poll_timer_handler(ngx_event_t *ev)
 
     p = ngx_http_chat_poll_of(ev);
 
+    if (p->expires) {
+        ngx_http_chat_poll_revoked(&p->watch,
+                                   NGX_HTTP_CHAT_CLOSE_UNAUTHORIZED);
+        return;
+    }
+
     p->over = 1;
     ngx_http_chat_poll_ready(p);
 }
@@ -679,7 +377,7 @@ ngx_http_chat_poll_of(ngx_event_t *ev)
 
 /* events of one iteration of the loop go out together */
 
-static void
+void
 ngx_http_chat_poll_ready(ngx_http_chat_poll_t *p)
 {
     if (p->opening || (p->args.has_inbox && p->page.len == 0)
@@ -707,7 +405,11 @@ ngx_http_chat_poll_answer_handler(ngx_event_t *ev)
         p->request->keepalive = 0;
     }
 
-    ngx_http_chat_poll_end(p, ngx_http_chat_poll_answer(p));
+    ngx_http_chat_poll_end(p, p->refused
+                              ? ngx_http_chat_reply_problem(p->request,
+                                           NGX_HTTP_CHAT_UNAUTHENTICATED,
+                                           NULL, NULL)
+                              : ngx_http_chat_poll_answer(p));
 }
 
 
@@ -724,6 +426,13 @@ ngx_http_chat_poll_answer(ngx_http_chat_poll_t *p)
     ngx_str_null(&part);
 
     if (p->args.has_feed) {
+
+        /* as it is by now, unless that has to be read */
+
+        if (p->feed.subscriber.topic != NULL) {
+            (void) ngx_http_chat_poll_at_head(p);
+        }
+
         ngx_memzero(&a, sizeof(ngx_http_chat_answer_t));
 
         a.events = p->events;
@@ -769,7 +478,7 @@ ngx_http_chat_poll_answer(ngx_http_chat_poll_t *p)
 
 /* may free r, and p with it */
 
-static void
+void
 ngx_http_chat_poll_end(ngx_http_chat_poll_t *p, ngx_int_t rc)
 {
     ngx_http_chat_poll_leave(p);

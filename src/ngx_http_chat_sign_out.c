@@ -8,6 +8,7 @@
 #include "ngx_http_chat_auth.h"
 #include "ngx_http_chat_bus.h"
 #include "ngx_http_chat_reply.h"
+#include "ngx_http_chat_revoke.h"
 #include "ngx_http_chat_store.h"
 
 
@@ -72,7 +73,7 @@ ngx_http_chat_auth_session_done(ngx_http_chat_call_t *call)
         rc = ngx_http_chat_reply_failed(r, call->rc);
 
     } else if (PQntuples(call->res) != 1) {
-        ngx_http_chat_auth_forget(&ctx->actor.session);
+        ngx_http_chat_revoke_session(&ctx->actor.session);
         rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAUTHENTICATED,
                                          NULL, "the session has ended");
 
@@ -90,10 +91,6 @@ ngx_http_chat_auth_sign_out(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {
     ngx_http_chat_args_t   args;
     ngx_http_chat_call_t  *call;
-
-    /* here for the case that the client does not wait, and when it is done */
-
-    ngx_http_chat_auth_forget(&ctx->actor.session);
 
     ngx_http_chat_args_init(&args);
     ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
@@ -132,12 +129,12 @@ ngx_http_chat_auth_sign_out_done(ngx_http_chat_call_t *call)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
 
-    ngx_http_chat_auth_forget(&ctx->actor.session);
-
     if (call->rc != NGX_OK) {
         rc = ngx_http_chat_reply_failed(r, call->rc);
 
     } else {
+        ngx_http_chat_revoke_session(&ctx->actor.session);
+
         m.type = NGX_HTTP_CHAT_BUS_SESSION;
         m.site = ctx->actor.site->id;
         m.id = ctx->actor.session;

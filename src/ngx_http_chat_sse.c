@@ -35,6 +35,8 @@ static void ngx_http_chat_sse_init(ngx_http_chat_sse_t *s);
 static void ngx_http_chat_sse_cleanup(void *data);
 static void ngx_http_chat_sse_count(ngx_http_chat_sse_t *s, ngx_int_t n);
 static void ngx_http_chat_sse_stop(ngx_http_chat_sse_t *s);
+static void ngx_http_chat_sse_revoked(ngx_http_chat_watch_t *w,
+    ngx_uint_t code);
 
 static ngx_int_t ngx_http_chat_sse_start(ngx_http_chat_sse_t *s);
 static void ngx_http_chat_sse_post_handler(ngx_event_t *ev);
@@ -86,6 +88,8 @@ ngx_http_chat_sse(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     cln->data = s;
 
     ngx_http_chat_sse_count(s, 1);
+    ngx_http_chat_revoke_watch(&s->watch, &ctx->actor,
+                               ngx_http_chat_sse_revoked);
 
     ngx_http_chat_sse_init(s);
 
@@ -260,6 +264,7 @@ ngx_http_chat_sse_stop(ngx_http_chat_sse_t *s)
     ngx_http_chat_feed_leave(&s->feed);
     ngx_http_chat_inbox_leave(&s->inbox);
     ngx_http_chat_limit_close(&s->stream);
+    ngx_http_chat_revoke_unwatch(&s->watch);
 
     if (s->timer.timer_set) {
         ngx_del_timer(&s->timer);
@@ -268,6 +273,29 @@ ngx_http_chat_sse_stop(ngx_http_chat_sse_t *s)
     if (s->post.posted) {
         ngx_delete_posted_event(&s->post);
     }
+}
+
+
+static void
+ngx_http_chat_sse_revoked(ngx_http_chat_watch_t *w, ngx_uint_t code)
+{
+    ngx_http_chat_sse_t  *s;
+
+    s = (ngx_http_chat_sse_t *)
+            ((u_char *) w - offsetof(ngx_http_chat_sse_t, watch));
+
+    if (s->started || code != NGX_HTTP_CHAT_CLOSE_UNAUTHORIZED) {
+        ngx_http_chat_sse_bye(s, code);
+        return;
+    }
+
+    ngx_http_chat_feed_leave(&s->feed);
+    ngx_http_chat_inbox_leave(&s->inbox);
+
+    s->refused = 1;
+    s->opening = 0;
+
+    ngx_http_chat_sse_post(s);
 }
 
 
@@ -447,6 +475,14 @@ ngx_http_chat_sse_post_handler(ngx_event_t *ev)
                    "chat sse output: %ui items, %uz bytes, ending %ui",
                    s->n, s->queued, (ngx_uint_t) s->ending);
 
+    if (s->refused) {
+        rc = ngx_http_chat_reply_problem(s->request,
+                                         NGX_HTTP_CHAT_UNAUTHENTICATED,
+                                         NULL, NULL);
+        ngx_http_chat_sse_end(s, rc);
+        return;
+    }
+
     if (!s->started) {
         rc = ngx_http_chat_sse_start(s);
 
@@ -537,6 +573,10 @@ ngx_http_chat_sse_schedule(ngx_http_chat_sse_t *s)
 
     left = (ngx_msec_int_t) (due - ngx_current_msec);
 
+    if (s->ctx->expires != 0 && !s->ending) {
+        left = ngx_min(left, s->ctx->expires - ngx_http_chat_time_now());
+    }
+
     if (s->lost) {
         left = ngx_min(left, NGX_HTTP_CHAT_SSE_AGAIN);
     }
@@ -566,6 +606,11 @@ ngx_http_chat_sse_timer(ngx_event_t *ev)
 
         ngx_http_chat_sse_bye(s, s->draining ? NGX_HTTP_CHAT_CLOSE_RELOAD
                                              : NGX_HTTP_CHAT_SSE_NORMAL);
+
+    } else if (s->ctx->expires != 0 && !s->ending
+               && s->ctx->expires <= ngx_http_chat_time_now())
+    {
+        ngx_http_chat_sse_bye(s, NGX_HTTP_CHAT_SSE_EXPIRED);
 
     } else if (s->blocked) {
 

@@ -10,6 +10,7 @@
 
 #include "ngx_http_chat_inbox.h"
 #include "ngx_http_chat_limit.h"
+#include "ngx_http_chat_revoke.h"
 #include "ngx_http_chat_stream.h"
 
 
@@ -20,6 +21,9 @@
 
 /* the close code of one that ends for no reason but its age */
 #define NGX_HTTP_CHAT_SSE_NORMAL     1000
+
+/* and of one whose credential has expired */
+#define NGX_HTTP_CHAT_SSE_EXPIRED    4004
 
 
 typedef struct ngx_http_chat_sse_item_s  ngx_http_chat_sse_item_t;
@@ -39,6 +43,7 @@ typedef struct {
     ngx_http_chat_feed_t         feed;
     ngx_http_chat_inbox_t        inbox;
     ngx_http_chat_limit_stream_t  stream;
+    ngx_http_chat_watch_t        watch;
     int64_t                      seq;        /* the last one queued */
 
     ngx_http_chat_sse_item_t    *first;
@@ -64,6 +69,7 @@ typedef struct {
     unsigned                     lost:1;     /* to be subscribed again */
     unsigned                     draining:1;
     unsigned                     ending:1;   /* "bye" has been queued */
+    unsigned                     refused:1;  /* revoked before it began */
     unsigned                     failed:1;   /* something could not be */
 } ngx_http_chat_sse_t;
 

@@ -8,11 +8,6 @@
 #include "ngx_http_chat_counter.h"
 
 
-
-
-#define NGX_HTTP_CHAT_LISTENERS  4
-
-
 /*
  * Histories a worker remembers: after a change of epoch every subscriber is
  * asked to come again, which takes it seconds.
@@ -24,8 +19,7 @@ typedef struct {
     ngx_http_chat_main_conf_t     *conf;
     ngx_log_t                     *log;
     ngx_http_chat_pg_t            *lanes[NGX_HTTP_CHAT_LANES];
-    ngx_http_chat_store_state_pt   on_state[NGX_HTTP_CHAT_LISTENERS];
-    ngx_uint_t                     listeners;
+    ngx_http_chat_store_listener_t  *listeners;
     ngx_uint_t                     known;
     u_char                         told[NGX_HTTP_CHAT_EPOCH_LEN];
     u_char                         epochs[NGX_HTTP_CHAT_EPOCHS]
@@ -65,13 +59,14 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "read",                  NULL, 7, NULL },
     { "change",                NULL, 12, NULL },
     { "ticket_put",            NULL, 6, NULL },
-    { "ticket_take",           NULL, 2, NULL },
+    { "ticket_use",            NULL, 2, NULL },
     { "sweep",                 NULL, 1, NULL },
     { "notify",                NULL, 1, NULL },
     { "ping",                  NULL, 0, NULL },
     { "sign_in_check",         NULL, 4, NULL },
     { "sign_in_failed",        NULL, 4, NULL },
-    { "sign_in_passed",        NULL, 4, NULL }
+    { "sign_in_passed",        NULL, 4, NULL },
+    { "revoked",               NULL, 1, NULL }
 };
 
 
@@ -210,15 +205,16 @@ ngx_http_chat_store_exit(void)
 
 
 void
-ngx_http_chat_store_on_state(ngx_http_chat_store_state_pt handler)
+ngx_http_chat_store_on_state(ngx_http_chat_store_listener_t *listener)
 {
-    ngx_http_chat_store_t  *store;
+    ngx_http_chat_store_listener_t  **l;
 
-    store = &ngx_http_chat_store;
-
-    if (store->listeners < NGX_HTTP_CHAT_LISTENERS) {
-        store->on_state[store->listeners++] = handler;
+    for (l = &ngx_http_chat_store.listeners; *l != NULL; l = &(*l)->next) {
+        /* void */
     }
+
+    listener->next = NULL;
+    *l = listener;
 }
 
 
@@ -303,7 +299,8 @@ static void
 ngx_http_chat_store_state(ngx_http_chat_pg_t *pg, ngx_uint_t ready,
     void *data)
 {
-    ngx_uint_t  i, lane;
+    ngx_uint_t                       i, lane;
+    ngx_http_chat_store_listener_t  *l;
 
     lane = (ngx_uint_t) (uintptr_t) data;
 
@@ -333,8 +330,8 @@ ngx_http_chat_store_state(ngx_http_chat_pg_t *pg, ngx_uint_t ready,
         }
     }
 
-    for (i = 0; i < ngx_http_chat_store.listeners; i++) {
-        ngx_http_chat_store.on_state[i](ready);
+    for (l = ngx_http_chat_store.listeners; l != NULL; l = l->next) {
+        l->state(ready);
     }
 }
 

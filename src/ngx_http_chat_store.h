@@ -32,13 +32,14 @@ typedef enum {
     NGX_HTTP_CHAT_Q_READ,
     NGX_HTTP_CHAT_Q_CHANGE,
     NGX_HTTP_CHAT_Q_TICKET_PUT,
-    NGX_HTTP_CHAT_Q_TICKET_TAKE,
+    NGX_HTTP_CHAT_Q_TICKET_USE,
     NGX_HTTP_CHAT_Q_SWEEP,
     NGX_HTTP_CHAT_Q_NOTIFY,
     NGX_HTTP_CHAT_Q_PING,
     NGX_HTTP_CHAT_Q_SIGN_IN_CHECK,
     NGX_HTTP_CHAT_Q_SIGN_IN_FAILED,
     NGX_HTTP_CHAT_Q_SIGN_IN_PASSED,
+    NGX_HTTP_CHAT_Q_REVOKED,
     NGX_HTTP_CHAT_Q_N
 } ngx_http_chat_query_e;
 
@@ -141,9 +142,18 @@ void ngx_http_chat_migrate(ngx_http_chat_pg_t *pg,
     ngx_http_chat_main_conf_t *mcf, u_char *epoch, u_char *installation,
     ngx_log_t *log);
 
-/* called with 1 and 0 as the fast lane comes and goes; a few listeners */
+/* called with 1 and 0 as the fast lane comes and goes; static, of its owner */
+
+typedef struct ngx_http_chat_store_listener_s  ngx_http_chat_store_listener_t;
 typedef void (*ngx_http_chat_store_state_pt)(ngx_uint_t ready);
-void ngx_http_chat_store_on_state(ngx_http_chat_store_state_pt handler);
+
+struct ngx_http_chat_store_listener_s {
+    ngx_http_chat_store_state_pt     state;
+    ngx_http_chat_store_listener_t  *next;   /* the store's */
+};
+
+/* they are called in the order in which they were added */
+void ngx_http_chat_store_on_state(ngx_http_chat_store_listener_t *listener);
 
 /* life of a worker */
 ngx_int_t ngx_http_chat_store_init(ngx_cycle_t *cycle,

@@ -156,7 +156,7 @@ ngx_http_chat_ticket_take(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     ngx_http_chat_arg_bytes(&args, hash, NGX_HTTP_CHAT_TICKET_HASH);
 
     call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
-                                    NGX_HTTP_CHAT_Q_TICKET_TAKE, &args,
+                                    NGX_HTTP_CHAT_Q_TICKET_USE, &args,
                                     ngx_http_chat_ticket_taken, NULL);
     if (call == NULL) {
         return NGX_BUSY;
@@ -202,11 +202,12 @@ ngx_http_chat_ticket_taken(ngx_http_chat_call_t *call)
 }
 
 
-/* the row of chat.ticket_take_1(): kind, id, issued, session */
+/* the row of chat.ticket_use_1(): kind, id, issued, session, expires */
 
 static ngx_int_t
 ngx_http_chat_ticket_row(ngx_http_chat_ctx_t *ctx, PGresult *res)
 {
+    int64_t                expires;
     ngx_str_t              kind;
     ngx_http_chat_actor_t  actor;
 
@@ -227,10 +228,12 @@ ngx_http_chat_ticket_row(ngx_http_chat_ctx_t *ctx, PGresult *res)
         }
 
         actor.kind = NGX_HTTP_CHAT_AGENT;
+        expires = ngx_http_chat_col_int8(res, 0, 4);
 
     } else {
         actor.kind = NGX_HTTP_CHAT_VISITOR;
         actor.issued = ngx_http_chat_col_int8(res, 0, 2);
+        expires = actor.issued + NGX_HTTP_CHAT_TOKEN_LIFE;
     }
 
     /* the half of the location may be another than that of the ticket's */
@@ -242,6 +245,7 @@ ngx_http_chat_ticket_row(ngx_http_chat_ctx_t *ctx, PGresult *res)
     actor.site = ctx->conf->site;
 
     ctx->actor = actor;
+    ctx->expires = expires;
     ctx->bearer = 1;
 
     return NGX_OK;

@@ -54,6 +54,7 @@ static ngx_queue_t       ngx_http_chat_topic_gaps;
 static ngx_queue_t       ngx_http_chat_topic_retries;
 static ngx_event_t       ngx_http_chat_topic_event;
 static ngx_connection_t  ngx_http_chat_topic_dummy;
+static ngx_msec_t        ngx_http_chat_topic_distrusted;
 
 
 void
@@ -76,6 +77,8 @@ ngx_http_chat_topic_init(ngx_cycle_t *cycle)
     ngx_http_chat_topic_event.handler = ngx_http_chat_topic_timer;
     ngx_http_chat_topic_event.log = cycle->log;
     ngx_http_chat_topic_event.cancelable = 1;
+
+    ngx_http_chat_topic_distrusted = ngx_current_msec - 1;
 }
 
 
@@ -711,6 +714,25 @@ ngx_http_chat_topic_forget_one(ngx_http_chat_topic_t *topic, void *data)
     if (t->topic.n == 0) {
         t->head = -1;
     }
+}
+
+
+void
+ngx_http_chat_topic_distrust(void)
+{
+    ngx_http_chat_topic_distrusted = ngx_current_msec;
+}
+
+
+ngx_uint_t
+ngx_http_chat_topic_trusted(ngx_http_chat_feed_topic_t *t)
+{
+    ngx_msec_t  since;
+
+    since = t->trusted - NGX_HTTP_CHAT_TOPIC_TRUST;
+
+    return (ngx_msec_int_t) (t->trusted - ngx_current_msec) > 0
+           && (ngx_msec_int_t) (since - ngx_http_chat_topic_distrusted) > 0;
 }
 
 

@@ -138,6 +138,13 @@ void ngx_http_chat_topic_check(void);
 /* messages may have been lost */
 void ngx_http_chat_topic_forget(void);
 
+/*
+ * Somebody's right to read has ended: what was read before now says nothing
+ * about who may read a topic.
+ */
+void ngx_http_chat_topic_distrust(void);
+ngx_uint_t ngx_http_chat_topic_trusted(ngx_http_chat_feed_topic_t *t);
+
 /* another history: nothing that was known holds */
 void ngx_http_chat_topic_reset(void);
 

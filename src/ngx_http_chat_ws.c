@@ -51,8 +51,8 @@ static void ngx_http_chat_ws_free_buffers(ngx_connection_t *c,
 static void ngx_http_chat_ws_start(ngx_http_chat_ws_t *ws, u_char *p,
     u_char *last);
 static void ngx_http_chat_ws_count(ngx_http_chat_ws_t *ws, ngx_int_t n);
-static void ngx_http_chat_ws_session_ended(ngx_http_chat_id_t *session);
-static void ngx_http_chat_ws_end_session(ngx_http_chat_ws_t *ws, void *data);
+static void ngx_http_chat_ws_revoked(ngx_http_chat_watch_t *w,
+    ngx_uint_t code);
 
 
 ngx_http_chat_keys_t  *ngx_http_chat_ws_keys;
@@ -696,6 +696,9 @@ ngx_http_chat_ws_enter(ngx_http_chat_ws_t *ws, const u_char *ref)
 
     ngx_http_chat_ws_trim(ws, p);
 
+    ngx_http_chat_revoke_watch(&ws->watch, &ws->actor,
+                               ngx_http_chat_ws_revoked);
+
     if (!ws->counted) {
         ws->counted = 1;
         ngx_http_chat_ws_count(ws, 1);
@@ -742,6 +745,7 @@ ngx_http_chat_ws_destroy(ngx_http_chat_ws_t *ws)
         ngx_http_chat_ws_count(ws, -1);
     }
 
+    ngx_http_chat_revoke_unwatch(&ws->watch);
     ngx_http_chat_limit_close(&ws->stream);
     ngx_http_chat_ws_timer_del(ws);
     ngx_http_chat_ws_leave(ws);
@@ -769,29 +773,17 @@ ngx_http_chat_ws_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf)
 {
     ngx_http_chat_ws_keys = mcf->keys;
 
-    ngx_http_chat_auth_on_end(ngx_http_chat_ws_session_ended);
-
     return ngx_http_chat_ws_timer_init(cycle, mcf);
 }
 
 
-/* an agent has signed out, or somebody has done it for him */
-
 static void
-ngx_http_chat_ws_session_ended(ngx_http_chat_id_t *session)
+ngx_http_chat_ws_revoked(ngx_http_chat_watch_t *w, ngx_uint_t code)
 {
-    ngx_http_chat_ws_timer_each(ngx_http_chat_ws_end_session, session);
-}
+    ngx_http_chat_ws_t  *ws;
 
+    ws = (ngx_http_chat_ws_t *)
+             ((u_char *) w - offsetof(ngx_http_chat_ws_t, watch));
 
-static void
-ngx_http_chat_ws_end_session(ngx_http_chat_ws_t *ws, void *data)
-{
-    ngx_http_chat_id_t  *session = data;
-
-    if (ws->actor.kind == NGX_HTTP_CHAT_AGENT
-        && ngx_http_chat_id_eq(&ws->actor.session, session))
-    {
-        ngx_http_chat_ws_bye(ws, NGX_HTTP_CHAT_WS_NO_AUTH);
-    }
+    ngx_http_chat_ws_bye(ws, code);
 }

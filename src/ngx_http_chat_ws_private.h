@@ -15,6 +15,7 @@
 #include "ngx_http_chat_fields.h"
 #include "ngx_http_chat_inbox.h"
 #include "ngx_http_chat_limit.h"
+#include "ngx_http_chat_revoke.h"
 #include "ngx_http_chat_store.h"
 #include "ngx_http_chat_ws.h"
 #include "ngx_http_chat_wsframe.h"
@@ -111,6 +112,7 @@ struct ngx_http_chat_ws_s {
     int64_t                    frames;       /* bucket of limit "frames" */
     ngx_http_chat_limit_stream_t  stream;
     ngx_http_chat_limit_peer_t    peer;
+    ngx_http_chat_watch_t      watch;
 
     ngx_msec_t                 started;
     off_t                      received;

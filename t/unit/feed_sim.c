@@ -728,9 +728,9 @@ ngx_http_chat_store_ready(void)
 
 
 void
-ngx_http_chat_store_on_state(ngx_http_chat_store_state_pt handler)
+ngx_http_chat_store_on_state(ngx_http_chat_store_listener_t *listener)
 {
-    store_state = handler;
+    store_state = listener->state;
 }
 
 
