@@ -375,7 +375,7 @@ my $other = conversation('bob', 'hello');
             'the next is told when to come back');
     is($late->closed(30), 1013, 'and closed with 1013');
 
-    my $sse = sse($talks[2], visitor => 'alice');
+    my $sse = sse(conversation('alice', 'cold'), visitor => 'alice');
     is($sse->status, 503, 'server-sent events are answered 503');
     like($sse->header('Retry-After'), qr/^\d+$/, 'with Retry-After');
     is_like($sse->json, {code => 'unavailable', retry_after_ms => '*'},

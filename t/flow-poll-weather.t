@@ -56,7 +56,10 @@ $postgres->freeze;
 is($visitor->post("$path/typing", {on => JSON::PP::true})->status, 204,
    'the visitor types while PostgreSQL hangs');
 
-ok(!eval { $poll->wait(6) }, 'the poll stays open');
+is(contains(eval { $poll->wait(30)->json }, {state => {typing => ['*']}}),
+   undef, 'the poll is told of it');
+ok(!eval { $here->wait(6) }, 'the one of the visitor stays open');
+$poll = $here;
 $postgres->thaw;
 
 my $sent = wait_until {
