@@ -43,7 +43,7 @@ sub waiting {
     wait_until {
         $found = $nginx->client->get('/status?format=json')->json->{polls};
         $found == $expected;
-    } 10;
+    };
     is($found, $expected, $what);
 }
 
@@ -137,7 +137,7 @@ my %talk = map { $_ => conversation($_, 'hello') } qw(alice bob);
     waiting($nginx, 5, 'makes room');
 
     $nginx->reload;
-    ok((wait_until { !grep { !$_->poll } @polls } 10),
+    ok((wait_until { !grep { !$_->poll } @polls }),
        'a reload answers them');
     waiting($nginx, 0, 'all of them');
 
@@ -152,7 +152,7 @@ my %talk = map { $_ => conversation($_, 'hello') } qw(alice bob);
     wait_until {
         my @now = $nginx->worker_pids;
         @now == 2 && !grep { $old{$_} } @now;
-    } 10;
+    };
     $nginx->wait_ready;
 
     @polls = map { poll($alice, $talk{alice}) } 1 .. 3;

@@ -30,7 +30,7 @@ for my $i (1 .. 30) {
                                     text => "to all $i"});
 
     $answered += grep {
-        my $answer = eval { $_->wait(10) };
+        my $answer = eval { $_->wait };
         $answer && !defined contains($answer->json,
                                      {events => [{text => "to all $i"}]});
     } @polls;

@@ -22,7 +22,7 @@ sub number_is {
     my ($name, $expected, $what) = @_;
     my $found;
 
-    wait_until { ($found = numbers()->{$name}) == $expected } 10;
+    wait_until { ($found = numbers()->{$name}) == $expected };
     is($found, $expected, $what);
 }
 
@@ -129,7 +129,7 @@ my $requests = numbers()->{requests};
 
 $nginx->reload;
 
-ok((wait_until { !grep { !$_->poll } @polls[1 .. 5] } 10),
+ok((wait_until { !grep { !$_->poll } @polls[1 .. 5] }),
    'the old workers answer their polls');
 number_is(polls => 0, 'nobody waits any more');
 number_is(workers => 2, 'two workers again');
@@ -149,7 +149,7 @@ kill KILL => keys %old;
 ok((wait_until {
        my @now = $nginx->worker_pids;
        @now == 2 && !grep { $old{$_} } @now;
-   } 10), 'both workers are killed, and replaced');
+   }), 'both workers are killed, and replaced');
 
 $nginx->wait_ready;
 
@@ -168,7 +168,7 @@ my $call = $client->start('GET', '/support/v1/ready');
 my $answer = $call->wait;
 
 is($answer->status, 503, 'hanging is not ready');
-cmp_ok($call->took, '<', 1.2, 'which is said in time');
+cmp_ok($call->took, '<', 5, 'which is said in time');
 like($answer->header('Retry-After'), qr/^[1-5]$/, 'with Retry-After');
 like($answer->header('Content-Type'), qr{^application/problem\+json},
      'as a problem');
@@ -181,7 +181,7 @@ is($client->get('/support/v1/live')->status, 200, 'nginx lives');
 
 $postgres->thaw;
 
-ok((wait_until { $client->get('/support/v1/ready')->status == 200 } 20),
+ok((wait_until { $client->get('/support/v1/ready')->status == 200 }),
    'ready again');
 
 $nginx->stop;

@@ -1,4 +1,4 @@
-# R4.  What is sent on one worker reaches a poll on another, through
+# R4, R8.  What is sent on one worker reaches a poll on another, through
 # PostgreSQL.
 
 use strict;
@@ -42,13 +42,13 @@ my $began = time;
 is($sent->status, 201, 'the visitor sends on another worker');
 is($sent->header('X-Worker'), $two, 'which it is');
 
-my $answer = $poll->wait(5);
+my $answer = $poll->wait;
 
 is($answer->header('X-Worker'), $one, 'the poll was held by the first');
 is(contains($answer->json, {events => [{seq => 3, text => 'anybody?'}],
                             complete => JSON::PP::true}), undef,
    'and has the message');
-cmp_ok(time - $began, '<', 1, 'within a second');
+cmp_ok(time - $began, '<', 15, 'before it ends by itself');
 
 
 # the other way round
@@ -65,7 +65,7 @@ is($agent->post("$path/messages",
                 {client_msg_id => 'w-3', text => 'yes'})->status, 201,
    'and an answer');
 
-$answer = $poll->wait(5);
+$answer = $poll->wait;
 is(contains($answer->json, {events => [{seq => 5, text => 'yes'}]}), undef,
    'the visitor gets the answer and not the note');
 
@@ -76,7 +76,7 @@ $next = $answer->json->{next};
 $poll = stream($visitor, conversation => $conversation, since => $next,
                wait => 25);
 $agent->patch($path, {status => 'resolved'});
-is(contains($poll->wait(5)->json,
+is(contains($poll->wait->json,
             {events => [{type => 'status', status => 'resolved'}]}), undef,
    'a change of status crosses too');
 
@@ -87,7 +87,7 @@ $poll = stream($visitor, conversation => $conversation, since => $next,
                state => $state, wait => 25);
 ok(!$poll->poll, 'a poll with the state at its version waits');
 $agent->post("$path/read", {seq => 5});
-$answer = $poll->wait(5)->json;
+$answer = $poll->wait->json;
 is(contains($answer, {events => [],
                       state => {read => {'agent:' . agent('dana') => 5}}}),
    undef, 'a read mark ends it');
@@ -103,18 +103,18 @@ ok(!$poll->poll, 'an inbox without news waits');
 my $created = $visitor->post('/support/v1/conversations',
                              {client_msg_id => 'n-1', text => 'new'})->json;
 $began = time;
-$answer = $poll->wait(5)->json;
+$answer = $poll->wait->json;
 is(contains($answer, {inbox => {conversations => [
        {id => $created->{id}, in => JSON::PP::true,
         last => {text => 'new'}}]}}), undef,
    'a conversation that starts on another worker is news');
-cmp_ok(time - $began, '<', 2.5, 'soon');
+cmp_ok(time - $began, '<', 15, 'soon');
 
 $poll = stream($agent, inbox => $answer->{inbox}{next}, status => 'open',
                wait => 25);
 $visitor->patch("/support/v1/conversations/$created->{id}",
                 {status => 'resolved'});
-is(contains($poll->wait(5)->json, {inbox => {conversations => [
+is(contains($poll->wait->json, {inbox => {conversations => [
        {id => $created->{id}, in => JSON::PP::false}]}}), undef,
    'and so is that it leaves the filter');
 
@@ -132,7 +132,7 @@ $agent->post("$path/messages", {client_msg_id => 'w-9', text => 'to all'});
 
 my %workers;
 my $received = grep {
-    my $response = $_->wait(5);
+    my $response = $_->wait;
     $workers{$response->header('X-Worker')}++;
     !defined contains($response->json, {events => [{text => 'to all'}]});
 } @polls;
@@ -151,16 +151,16 @@ my $lost = stream($agent, conversation => $conversation, since => $next,
 ok(!$poll->poll && !$lost->poll, 'one waits on each worker');
 
 kill 'KILL', $one;
-is($lost->wait(5), undef, 'a killed worker closes its connections');
+is($lost->wait, undef, 'a killed worker closes its connections');
 
 $agent->close;
 is($agent->post("$path/messages",
                 {client_msg_id => 'w-10', text => 'still here'})->status, 201,
    'its client connects again');
 $began = time;
-is(contains($poll->wait(5)->json, {events => [{text => 'still here'}]}),
+is(contains($poll->wait->json, {events => [{text => 'still here'}]}),
    undef, 'the poll on the other worker has the message');
-cmp_ok(time - $began, '<', 2, 'within two seconds');
+cmp_ok(time - $began, '<', 15, 'before it ends by itself');
 
 $nginx->stop;
 is(join('', $nginx->alarms("process $one exited on signal 9")), '',

@@ -46,7 +46,7 @@ _SERVER_
         return $n;
     };
 
-    ok((wait_until { $status->() == 2 } 10),
+    ok((wait_until { $status->() == 2 }),
        "$first first: our Redis is used");
 
     my @workers = sort $nginx->worker_pids;
@@ -56,7 +56,7 @@ _SERVER_
             my $answer = $nginx->client->request('POST', '/pub',
                 body => 'text', type => 'text/plain');
             $answer->status =~ /^20[12]$/;
-        } 10;
+        };
     };
 
     ok($published->(), 'a message of nchan is published');
@@ -71,13 +71,13 @@ _SERVER_
     is($nginx->client(visitor => 'alice')->post("$path/messages", {
         client_msg_id => $first, text => $first})->status, 201,
        'a message of ours is sent');
-    is(scalar(grep { $_->wait(5)->json->{events}[0]{text} eq $first } @polls),
+    is(scalar(grep { $_->wait->json->{events}[0]{text} eq $first } @polls),
        6, 'and delivered on both workers');
 
     $redis->kill9;
-    ok((wait_until { $status->() == 0 } 5), 'our Redis is killed');
+    ok((wait_until { $status->() == 0 }), 'our Redis is killed');
     $redis->start;
-    ok((wait_until { $status->() == 2 } 10), 'and used again');
+    ok((wait_until { $status->() == 2 }), 'and used again');
     ok($published->(), 'and nchan has its own');
 
     is_deeply([sort $nginx->worker_pids], \@workers, 'no worker has died');

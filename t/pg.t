@@ -160,7 +160,7 @@ subtest 'server absent' => sub {
 
     is_deeply [$nginx->ops(qw(echo:a echo:b))], ['0 BUSY', '1 BUSY'],
         'operations are not kept waiting';
-    cmp_ok time - $began, '<', 0.8, 'for long';
+    cmp_ok time - $began, '<', 5, 'for long';
 
     $nginx->reach(failures => 4) or fail 'no attempts';
     cmp_ok $nginx->state->{failures}, '<', 20, 'attempts are spread';
@@ -208,7 +208,7 @@ subtest 'server hangs' => sub {
     is_deeply [$nginx->ops(qw(echo:a echo:b echo:c))],
         ['2 BUSY', '0 ABORT', '1 ABORT'],
         'sent is unknown, not sent is busy';
-    cmp_ok time - $began, '<', 1.5, 'in time';
+    cmp_ok time - $began, '<', 6, 'in time';
     is_deeply [$nginx->ops('echo:d')], ['0 BUSY'], 'still hanging';
     is $nginx->state->{timeouts}, 1, 'the connection was closed once';
 
@@ -267,7 +267,7 @@ subtest 'reload, quit and stop' => sub {
     $nginx = Driver->new->start;
     my $began = time;
     $nginx->end;
-    cmp_ok time - $began, '<', 1.5, 'an idle one quits at once';
+    cmp_ok time - $began, '<', 10, 'an idle one quits at once';
 
     $nginx = Driver->new(op_timeout => 1000)->start;
     $postgres->freeze;
@@ -290,7 +290,7 @@ subtest 'reload, quit and stop' => sub {
     busy_sleeping();
     $began = time;
     $nginx->end;
-    cmp_ok time - $began, '<', 3, 'worker_shutdown_timeout holds';
+    cmp_ok time - $began, '<', 15, 'worker_shutdown_timeout holds';
 };
 
 
@@ -529,7 +529,7 @@ sub busy_sleeping {
 sub gone {
     my (@pids) = @_;
 
-    return wait_until { 0 == grep { ChatTest::Nginx::alive($_) } @pids } 3;
+    return wait_until { 0 == grep { ChatTest::Nginx::alive($_) } @pids };
 }
 
 
