@@ -61,7 +61,7 @@ for my $name ('idle', 'idle-tls') {
     my $bytes = ($found{$name} // {})->{bytes} // 1e9;
 
     diag("$name WebSocket: $bytes bytes of a worker's memory") if $long;
-    cmp_ok($bytes, '<=', $name eq 'idle' ? 4096 : 20480,
+    cmp_ok($bytes, '<=', ($name eq 'idle' ? 1229 : 16384) + ($long ? 0 : 4096),
            "an $name WebSocket is small");
 }
 
