@@ -7,6 +7,7 @@
 /*
  * Sources: src/ngx_http_chat_ws_command.c src/ngx_http_chat_ws_hello.c
  * Sources: src/ngx_http_chat_ws_subscribe.c src/ngx_http_chat_ws_inbox.c
+ * Sources: src/ngx_http_chat_inbox.c
  * Sources: src/ngx_http_chat_fields.c src/ngx_http_chat_json.c
  * Sources: src/ngx_http_chat_id.c src/ngx_http_chat_key.c
  * Sources: src/ngx_http_chat_base64.c t/unit/feed_core.c
@@ -37,6 +38,7 @@ static void *block(size_t size);
 static u_char                    epoch[] = "0123456789abcdef";
 
 static ngx_log_t                 log;
+static ngx_cycle_t               cycle;
 static ngx_connection_t          connection;
 static ngx_http_chat_site_t      site;
 static ngx_http_chat_loc_conf_t  conf;
@@ -68,6 +70,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     ngx_memzero(&ws, sizeof(ngx_http_chat_ws_t));
 
+    cycle.log = &log;
+    ngx_cycle = &cycle;
     connection.log = &log;
     conf.halves = NGX_HTTP_CHAT_MEMBER;
     conf.max_message = 16384;
