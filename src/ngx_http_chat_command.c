@@ -12,6 +12,9 @@
 #include "ngx_http_chat_store.h"
 
 
+/* events that go with the refusal of a stale send */
+#define NGX_HTTP_CHAT_COMMAND_MISSED  50
+
 /* an array of two UUIDs in PostgreSQL's binary format */
 #define NGX_HTTP_CHAT_IDS_LEN  (20 + 2 * (4 + 16))
 
@@ -23,6 +26,8 @@ static ngx_http_chat_command_t *ngx_http_chat_command_call(
     ngx_http_chat_args_t *args, ngx_http_chat_call_pt done);
 static void ngx_http_chat_command_end(ngx_http_chat_command_t *cmd);
 static void ngx_http_chat_command_sent(ngx_http_chat_append_t *a);
+static void ngx_http_chat_command_stale(ngx_http_chat_command_t *cmd);
+static void ngx_http_chat_command_newer(ngx_http_chat_call_t *call);
 static void ngx_http_chat_command_created(ngx_http_chat_call_t *call);
 static void ngx_http_chat_command_changed(ngx_http_chat_call_t *call);
 static void ngx_http_chat_command_page(ngx_http_chat_command_t *cmd,
@@ -114,6 +119,7 @@ ngx_http_chat_command_send(ngx_http_chat_actor_t *actor,
     }
 
     cmd->conversation = *conversation;
+    cmd->expected = message->expected;
 
     args.actor = &cmd->actor;
     args.conversation = &cmd->conversation;
@@ -154,10 +160,103 @@ ngx_http_chat_command_sent(ngx_http_chat_append_t *a)
 
         } else if (ngx_http_chat_command_is(cmd, "duplicate")) {
             ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_DUPLICATES, 1);
+
+        } else if (cmd->data != NULL
+                   && ngx_http_chat_command_is(cmd, "stale"))
+        {
+            ngx_http_chat_command_stale(cmd);
+            return;
         }
     }
 
     ngx_http_chat_command_end(cmd);
+}
+
+
+/* what the sender has not seen goes with the answer */
+
+static void
+ngx_http_chat_command_stale(ngx_http_chat_command_t *cmd)
+{
+    ngx_http_chat_args_t  args;
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_actor(&args, &cmd->actor);
+    ngx_http_chat_arg_id(&args, &cmd->conversation);
+    ngx_http_chat_arg_int8(&args, cmd->expected);
+    ngx_http_chat_arg_null(&args);
+    ngx_http_chat_arg_bool(&args, 0);
+    ngx_http_chat_arg_int4(&args, NGX_HTTP_CHAT_COMMAND_MISSED);
+    ngx_http_chat_arg_epoch(&args);
+
+    if (ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST, NGX_HTTP_CHAT_Q_EVENTS,
+                                 &args, ngx_http_chat_command_newer, cmd)
+        == NULL)
+    {
+        cmd->rc = NGX_BUSY;
+        ngx_http_chat_command_end(cmd);
+    }
+}
+
+
+static void
+ngx_http_chat_command_newer(ngx_http_chat_call_t *call)
+{
+    ngx_http_chat_page_t      page;
+    ngx_http_chat_command_t  *cmd;
+
+    cmd = call->data;
+    cmd->rc = call->rc;
+
+    if (call->rc != NGX_OK) {
+        ngx_http_chat_command_end(cmd);
+        return;
+    }
+
+    if (ngx_http_chat_page_read(&page, call->res, &cmd->conversation,
+                                cmd->actor.site->id)
+        != NGX_OK)
+    {
+        cmd->rc = NGX_ERROR;
+        ngx_http_chat_command_end(cmd);
+        return;
+    }
+
+    if (ngx_http_chat_page_is(&page, "ok")) {
+        ngx_str_set(&cmd->outcome, "stale");
+
+    } else {
+        cmd->outcome = page.outcome;
+    }
+
+    cmd->page = &page;
+
+    ngx_http_chat_command_end(cmd);
+    ngx_http_chat_page_free(&page);
+}
+
+
+ngx_int_t
+ngx_http_chat_command_missed(ngx_http_chat_command_t *cmd, ngx_pool_t *pool,
+    ngx_str_t *text)
+{
+    ngx_http_chat_page_t    *page;
+    ngx_http_chat_answer_t   answer;
+
+    page = cmd->page;
+
+    ngx_memzero(&answer, sizeof(ngx_http_chat_answer_t));
+
+    answer.events = page->events;
+    answer.n = page->n;
+    answer.more = page->more;
+    answer.bare = 1;
+
+    if (page->n != 0) {
+        answer.next = page->events[page->n - 1]->seq;
+    }
+
+    return ngx_http_chat_page_answer(pool, &answer, text);
 }
 
 

@@ -39,7 +39,8 @@ struct ngx_http_chat_command_s {
     int64_t                   created;       /* ms since the epoch */
     unsigned                  on:1;          /* typing */
     unsigned                  internal:1;
-    ngx_http_chat_page_t     *page;          /* create and change */
+    int64_t                   expected;      /* send; -1: none */
+    ngx_http_chat_page_t     *page;          /* create, change, stale */
 };
 
 
@@ -69,6 +70,13 @@ ngx_http_chat_command_t *ngx_http_chat_command_send(
     ngx_http_chat_actor_t *actor, ngx_http_chat_id_t *conversation,
     ngx_http_chat_message_t *message, ngx_http_chat_command_pt done,
     void *data);
+
+/*
+ * Of a send that was "stale", when it is done: the members "events", "next",
+ * "complete" and "more", with what the sender has not seen.  NGX_ERROR
+ */
+ngx_int_t ngx_http_chat_command_missed(ngx_http_chat_command_t *cmd,
+    ngx_pool_t *pool, ngx_str_t *text);
 
 /* a new conversation with its first message; cmd->conversation is set */
 ngx_http_chat_command_t *ngx_http_chat_command_create(

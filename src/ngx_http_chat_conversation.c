@@ -57,8 +57,7 @@ static ngx_int_t ngx_http_chat_conversation_answer(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_page_t *page);
 static void ngx_http_chat_conversation_sent(ngx_http_chat_command_t *cmd);
 static ngx_int_t ngx_http_chat_conversation_stale(ngx_http_request_t *r,
-    ngx_http_chat_ctx_t *ctx);
-static void ngx_http_chat_conversation_stale_page(ngx_http_chat_call_t *call);
+    ngx_http_chat_command_t *cmd);
 static ngx_int_t ngx_http_chat_conversation_receipt(ngx_http_request_t *r,
     ngx_http_chat_command_t *cmd, ngx_str_t *client_id);
 static void ngx_http_chat_conversation_marked(ngx_http_chat_command_t *cmd);
@@ -407,7 +406,7 @@ ngx_http_chat_conversation_sent(ngx_http_chat_command_t *cmd)
                                                 &s->message.client_id);
 
     } else if (ngx_http_chat_command_is(cmd, "stale")) {
-        rc = ngx_http_chat_conversation_stale(r, ctx);
+        rc = ngx_http_chat_conversation_stale(r, cmd);
 
     } else {
         rc = ngx_http_chat_reply_outcome(r, &cmd->outcome);
@@ -462,81 +461,18 @@ ngx_http_chat_conversation_receipt(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_chat_conversation_stale(ngx_http_request_t *r,
-    ngx_http_chat_ctx_t *ctx)
+    ngx_http_chat_command_t *cmd)
 {
-    ngx_http_chat_args_t   args;
-    ngx_http_chat_send_t  *s;
+    ngx_str_t  missed;
 
-    s = ctx->data;
-
-    ngx_http_chat_args_init(&args);
-    ngx_http_chat_arg_actor(&args, &ctx->actor);
-    ngx_http_chat_arg_id(&args, &ctx->id);
-    ngx_http_chat_arg_int8(&args, s->message.expected);
-    ngx_http_chat_arg_null(&args);
-    ngx_http_chat_arg_bool(&args, 0);
-    ngx_http_chat_arg_int4(&args, 50);
-    ngx_http_chat_arg_epoch(&args);
-
-    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_FAST,
-                                    NGX_HTTP_CHAT_Q_EVENTS, &args,
-                                    ngx_http_chat_conversation_stale_page);
-}
-
-
-/* may free r */
-
-static void
-ngx_http_chat_conversation_stale_page(ngx_http_chat_call_t *call)
-{
-    ngx_int_t                rc;
-    ngx_str_t                extra;
-    ngx_http_request_t      *r;
-    ngx_http_chat_ctx_t     *ctx;
-    ngx_http_chat_page_t     page;
-    ngx_http_chat_answer_t   answer;
-
-    r = call->data;
-
-    if (r == NULL) {
-        return;
+    if (ngx_http_chat_command_missed(cmd, r->pool, &missed) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
-
-    if (call->rc != NGX_OK
-        || ngx_http_chat_page_read(&page, call->res, &ctx->id,
-                                   ctx->actor.site->id)
-           != NGX_OK)
-    {
-        rc = ngx_http_chat_reply_failed(r, call->rc);
-        ngx_http_chat_finalize(r, rc);
-        return;
-    }
-
-    ngx_memzero(&answer, sizeof(ngx_http_chat_answer_t));
-
-    answer.events = page.events;
-    answer.n = page.n;
-    answer.more = page.more;
-    answer.bare = 1;
-
-    if (page.n != 0) {
-        answer.next = page.events[page.n - 1]->seq;
-    }
-
-    if (ngx_http_chat_page_answer(r->pool, &answer, &extra) != NGX_OK) {
-        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-
-    } else {
-        rc = ngx_http_chat_reply_problem_with(r, NGX_HTTP_CHAT_STALE,
-                                              "expected_seq",
-                                              "another agent has answered",
-                                              &extra);
-    }
-
-    ngx_http_chat_page_free(&page);
-    ngx_http_chat_finalize(r, rc);
+    return ngx_http_chat_reply_problem_with(r, NGX_HTTP_CHAT_STALE,
+                                            "expected_seq",
+                                            "another agent has answered",
+                                            &missed);
 }
 
 

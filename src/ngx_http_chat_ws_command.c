@@ -53,6 +53,8 @@ static void ngx_http_chat_ws_send_frame(ngx_http_chat_ws_frame_t *frame);
 static void ngx_http_chat_ws_sent(ngx_http_chat_command_t *cmd);
 static void ngx_http_chat_ws_receipt(ngx_http_chat_ws_call_t *call,
     ngx_http_chat_command_t *cmd);
+static void ngx_http_chat_ws_stale(ngx_http_chat_ws_call_t *call,
+    ngx_http_chat_command_t *cmd);
 static void ngx_http_chat_ws_mark(ngx_http_chat_ws_frame_t *frame);
 static void ngx_http_chat_ws_marked(ngx_http_chat_command_t *cmd);
 static void ngx_http_chat_ws_typing(ngx_http_chat_ws_frame_t *frame);
@@ -304,6 +306,9 @@ ngx_http_chat_ws_sent(ngx_http_chat_command_t *cmd)
     {
         ngx_http_chat_ws_receipt(call, cmd);
 
+    } else if (ngx_http_chat_command_is(cmd, "stale")) {
+        ngx_http_chat_ws_stale(call, cmd);
+
     } else {
         ngx_http_chat_ws_outcome(ws, call->ref, &cmd->outcome);
     }
@@ -345,6 +350,48 @@ ngx_http_chat_ws_receipt(ngx_http_chat_ws_call_t *call,
                                                                : "false");
 
     ngx_http_chat_ws_trim(call->ws, p);
+}
+
+
+/* as 409 by HTTP, with what the agent has not seen */
+
+static void
+ngx_http_chat_ws_stale(ngx_http_chat_ws_call_t *call,
+    ngx_http_chat_command_t *cmd)
+{
+    u_char              *p;
+    ngx_str_t            missed;
+    ngx_pool_t          *pool;
+    ngx_http_chat_ws_t  *ws;
+
+    ws = call->ws;
+
+    pool = ngx_create_pool(NGX_HTTP_CHAT_WS_POOL, ws->connection->log);
+
+    if (pool == NULL
+        || ngx_http_chat_command_missed(cmd, pool, &missed) != NGX_OK)
+    {
+        ngx_http_chat_ws_error(ws, call->ref, "unavailable", NULL, NULL);
+
+    } else {
+        p = ngx_http_chat_ws_text(ws,
+                                  sizeof("{\"type\":\"error\",\"ref\":,"
+                                         "\"code\":\"stale\","
+                                         "\"field\":\"expected_seq\",}")
+                                  + NGX_HTTP_CHAT_WS_REF + missed.len);
+        if (p != NULL) {
+            p = ngx_sprintf(p, "{\"type\":\"error\"");
+            p = ngx_http_chat_ws_ref(p, call->ref);
+            p = ngx_sprintf(p, ",\"code\":\"stale\","
+                               "\"field\":\"expected_seq\",%V}", &missed);
+
+            ngx_http_chat_ws_trim(ws, p);
+        }
+    }
+
+    if (pool != NULL) {
+        ngx_destroy_pool(pool);
+    }
 }
 
 

@@ -183,6 +183,38 @@ is_like($alice->ask(type => 'unsubscribe', conversation => $talk),
         {type => 'unsubscribed', conversation => $talk}, 'unsubscribed');
 
 
+# A send that is behind is told what it has missed, as by HTTP.
+
+{
+    my $talk = conversation('alice', 'one');
+    my @sent = (conversation => $talk, text => 'late', expected_seq => 1);
+
+    message($talk, 'agent dana', 'two');
+    message($talk, 'note dana', 'three');
+
+    my $late = $carl->ask(type => 'send', client_msg_id => 'l-1', @sent);
+
+    is_like($late, {type => 'error', code => 'stale',
+                    field => 'expected_seq', complete => $true,
+                    more => $false, next => cursor(3),
+                    events => [{seq => 2, text => 'two'},
+                               {seq => 3, visibility => 'internal'}]},
+            'a send that is behind');
+
+    my $problem = $nginx->client(agent => 'carl')->post(
+        "/support/v1/conversations/$talk/messages",
+        {client_msg_id => 'l-1', text => 'late', expected_seq => 1})->json;
+
+    is_deeply({map { $_ => $late->{$_} } qw(events next complete more)},
+              {map { $_ => $problem->{$_} } qw(events next complete more)},
+              'has what HTTP says');
+    is_like($carl->ask(type => 'send', client_msg_id => 'l-1',
+                       conversation => $talk, text => 'late',
+                       expected_seq => 3),
+            {type => 'sent', seq => 4}, 'and goes on from there');
+}
+
+
 # Frames that end it.
 
 for (['not json', 4400], ['[1]', 4400], ['{"a":1}', 4400], ['"x"', 4400],
