@@ -27,6 +27,14 @@ static void ngx_http_chat_feed_bus_state(ngx_uint_t ready);
 static void ngx_http_chat_feed_asked(ngx_http_chat_bus_message_t *m);
 
 
+static const ngx_http_chat_subscriber_calls_t
+    ngx_http_chat_feed_subscriber =
+{
+    ngx_http_chat_feed_deliver,
+    ngx_http_chat_feed_close
+};
+
+
 static u_char      ngx_http_chat_feed_epoch[NGX_HTTP_CHAT_EPOCH_LEN];
 static ngx_uint_t  ngx_http_chat_feed_bus;
 
@@ -41,7 +49,8 @@ static ngx_http_chat_store_listener_t  ngx_http_chat_feed_listener = {
 
 
 ngx_int_t
-ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
+ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f,
+    ngx_http_chat_limit_conf_t *limit)
 {
     ngx_str_t                    who;
     ngx_http_chat_feed_topic_t  *t;
@@ -63,8 +72,7 @@ ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
 
     f->epoch = ngx_http_chat_store_epoch();
 
-    f->subscriber.deliver = ngx_http_chat_feed_deliver;
-    f->subscriber.close = ngx_http_chat_feed_close;
+    f->subscriber.calls = &ngx_http_chat_feed_subscriber;
 
     ngx_http_chat_topic_join(t, &f->subscriber);
 
@@ -80,7 +88,7 @@ ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
     }
 
     if (!ngx_http_chat_feed_read_shared(f)) {
-        f->wait = (uint32_t) ngx_http_chat_limit_admit(f->limit);
+        f->wait = (uint32_t) ngx_http_chat_limit_admit(limit);
 
         if (f->wait != 0) {
             ngx_http_chat_feed_leave(f);

@@ -64,7 +64,6 @@ struct ngx_http_chat_feed_s {
     ngx_http_chat_actor_t    *actor;         /* the owner's; may be renewed */
     ngx_http_chat_id_t        conversation;
     int64_t                   since;         /* -1: the last events */
-    ngx_http_chat_limit_conf_t  *limit;      /* of reads; NULL: none */
     u_char                   *epoch;         /* of since and sent, as
                                               * store.h has it; NULL: now's */
     unsigned                  tail:1;        /* another epoch: the last 50 */
@@ -72,14 +71,14 @@ struct ngx_http_chat_feed_s {
     unsigned                  transport:2;   /* as in counter.h */
 
     /* the feed's own */
-    ngx_http_chat_subscriber_t  subscriber;
-    ngx_http_chat_feed_read_t  *read;        /* that it waits for */
-    ngx_queue_t               readers;       /* of it */
-    int64_t                   sent;          /* all up to it has been seen */
     unsigned                  live:1;
     unsigned                  present:1;
     unsigned                  counted:1;     /* as a resume */
     uint32_t                  wait;          /* of NGX_BUSY: ms */
+    ngx_http_chat_subscriber_t  subscriber;
+    ngx_http_chat_feed_read_t  *read;        /* that it waits for */
+    ngx_queue_t               readers;       /* of it */
+    int64_t                   sent;          /* all up to it has been seen */
 };
 
 
@@ -92,9 +91,11 @@ void ngx_http_chat_feed_exit(void);
  * if it is wanted, is that of ngx_http_chat_feed_state().
  * NGX_AGAIN: opened() will be called.  NGX_ERROR: PostgreSQL is away or out
  * of memory; nothing has been subscribed.  NGX_BUSY: likewise, since too many
- * subscribe that have to be read for; in f->wait ms there is room.
+ * subscribe that have to be read for; in f->wait ms there is room.  A limit
+ * of NULL is none.
  */
-ngx_int_t ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f);
+ngx_int_t ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f,
+    ngx_http_chat_limit_conf_t *limit);
 
 /*
  * The state as the actor may see it, without a read; malloc'ed, the caller

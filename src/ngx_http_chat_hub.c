@@ -216,7 +216,7 @@ ngx_http_chat_hub_deliver(ngx_http_chat_topic_t *topic, void *event)
         ngx_queue_insert_tail(&topic->subscribers, q);
 
         s = ngx_queue_data(q, ngx_http_chat_subscriber_t, queue);
-        s->deliver(s, event);
+        s->calls->deliver(s, event);
     }
 }
 
@@ -256,7 +256,7 @@ ngx_http_chat_hub_close_one(ngx_http_chat_topic_t *topic, void *data)
         ngx_queue_insert_tail(&topic->subscribers, q);
 
         s = ngx_queue_data(q, ngx_http_chat_subscriber_t, queue);
-        s->close(s, *code);
+        s->calls->close(s, *code);
     }
 }
 

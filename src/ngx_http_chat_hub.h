@@ -23,10 +23,14 @@ typedef struct ngx_http_chat_topic_s       ngx_http_chat_topic_t;
 typedef struct ngx_http_chat_subscriber_s  ngx_http_chat_subscriber_t;
 
 
-typedef void (*ngx_http_chat_deliver_pt)(ngx_http_chat_subscriber_t *s,
-    void *event);
-typedef void (*ngx_http_chat_close_pt)(ngx_http_chat_subscriber_t *s,
-    ngx_uint_t code);
+/* one table for all subscribers of a kind */
+
+typedef struct {
+    void                    (*deliver)(ngx_http_chat_subscriber_t *s,
+                                void *event);
+    void                    (*close)(ngx_http_chat_subscriber_t *s,
+                                ngx_uint_t code);
+} ngx_http_chat_subscriber_calls_t;
 
 
 /* close codes below 4400: reconnect and resume (docs/protocol) */
@@ -40,8 +44,7 @@ typedef void (*ngx_http_chat_close_pt)(ngx_http_chat_subscriber_t *s,
 struct ngx_http_chat_subscriber_s {
     ngx_queue_t               queue;
     ngx_http_chat_topic_t    *topic;         /* NULL: not joined */
-    ngx_http_chat_deliver_pt  deliver;
-    ngx_http_chat_close_pt    close;
+    const ngx_http_chat_subscriber_calls_t  *calls;
 };
 
 

@@ -29,6 +29,14 @@ static void ngx_http_chat_inbox_failed(ngx_http_chat_inbox_t *i,
     ngx_str_t *outcome);
 
 
+static const ngx_http_chat_subscriber_calls_t
+    ngx_http_chat_inbox_subscriber =
+{
+    ngx_http_chat_inbox_deliver,
+    ngx_http_chat_inbox_close
+};
+
+
 /* debug logging of a timer looks at the descriptor of its data */
 
 static ngx_connection_t  ngx_http_chat_inbox_dummy;
@@ -55,8 +63,7 @@ ngx_http_chat_inbox_open(ngx_http_chat_inbox_t *i)
     i->delay.log = ngx_cycle->log;
     i->delay.cancelable = 1;
 
-    i->subscriber.deliver = ngx_http_chat_inbox_deliver;
-    i->subscriber.close = ngx_http_chat_inbox_close;
+    i->subscriber.calls = &ngx_http_chat_inbox_subscriber;
 
     i->opened = 0;
     i->moved = 0;

@@ -39,8 +39,8 @@ struct ngx_http_chat_participant_s {
     ngx_http_chat_participant_t  *next;      /* of the topic */
     ngx_queue_t                   due;       /* has a deadline */
     ngx_http_chat_feed_topic_t   *topic;
-    ngx_msec_t                    gone;      /* streams ended at */
-    ngx_msec_t                    typed;     /* last said at */
+    uint32_t                      gone;      /* ms: streams ended at */
+    uint32_t                      typed;     /* ms: last said at */
     ngx_http_chat_id_t            id;
 
     union {

@@ -57,7 +57,6 @@ ngx_http_chat_poll(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     p->version = -1;
     p->feed.transport = NGX_HTTP_CHAT_T_POLL;
-    p->feed.limit = ctx->conf->limit;
 
     if (ngx_http_chat_stream_args(r, ctx, &p->args, &p->feed, &rc) != NGX_OK
         || ngx_http_chat_query_number(r, "state", NGX_MAX_INT_T_VALUE,
@@ -121,7 +120,7 @@ ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
     ngx_http_chat_poll_in_init(p);
 
     if (p->args.has_feed) {
-        rc = ngx_http_chat_feed_subscribe(&p->feed);
+        rc = ngx_http_chat_feed_subscribe(&p->feed, p->ctx->conf->limit);
 
         if (rc == NGX_BUSY) {
             return ngx_http_chat_reply_later(r, NGX_HTTP_CHAT_UNAVAILABLE,
@@ -334,7 +333,7 @@ ngx_http_chat_poll_rejoin(ngx_http_chat_poll_t *p)
         return;
     }
 
-    rc = ngx_http_chat_feed_subscribe(&p->feed);
+    rc = ngx_http_chat_feed_subscribe(&p->feed, p->ctx->conf->limit);
 
     p->lost = (rc == NGX_ERROR || rc == NGX_BUSY);
 }

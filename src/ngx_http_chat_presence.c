@@ -27,6 +27,9 @@
 #define NGX_HTTP_CHAT_PRESENCE_HEAD     (2 + NGX_HTTP_CHAT_ID_LEN)
 
 
+#define ngx_http_chat_presence_since(t)  ((uint32_t) ngx_current_msec - (t))
+
+
 static void ngx_http_chat_presence_tell(ngx_http_chat_participant_t *p,
     u_char op, ngx_http_chat_bus_type_e type);
 static void ngx_http_chat_presence_on_message(ngx_http_chat_bus_message_t *m);
@@ -282,7 +285,7 @@ ngx_http_chat_presence_update(ngx_http_chat_participant_t *p)
     if (!ngx_http_chat_participant_here(p)) {
 
         if (p->online) {
-            p->gone = ngx_current_msec;
+            p->gone = (uint32_t) ngx_current_msec;
             ngx_http_chat_participant_due(p, 1);
         }
 
@@ -471,7 +474,7 @@ ngx_http_chat_presence_tick(ngx_http_chat_participant_t *p)
     ngx_uint_t  audience;
 
     if (p->typing
-        && ngx_current_msec - p->typed >= NGX_HTTP_CHAT_TYPING_LIFE)
+        && ngx_http_chat_presence_since(p->typed) >= NGX_HTTP_CHAT_TYPING_LIFE)
     {
         audience = p->typing;
         p->typing = 0;
@@ -479,7 +482,8 @@ ngx_http_chat_presence_tick(ngx_http_chat_participant_t *p)
     }
 
     if (p->online && !ngx_http_chat_participant_here(p)
-        && ngx_current_msec - p->gone >= NGX_HTTP_CHAT_PRESENCE_GRACE)
+        && ngx_http_chat_presence_since(p->gone)
+           >= NGX_HTTP_CHAT_PRESENCE_GRACE)
     {
         p->online = 0;
         ngx_http_chat_presence_signal(p, "presence", "online", 0,
@@ -547,7 +551,8 @@ ngx_http_chat_presence_typing(ngx_http_chat_id_t *conversation,
     if (p == NULL
         || (!on && !p->typing)
         || (on && p->typing == audience
-            && ngx_current_msec - p->typed < NGX_HTTP_CHAT_TYPING_AGAIN))
+            && ngx_http_chat_presence_since(p->typed)
+               < NGX_HTTP_CHAT_TYPING_AGAIN))
     {
         return;
     }
@@ -555,7 +560,7 @@ ngx_http_chat_presence_typing(ngx_http_chat_id_t *conversation,
     audience = on ? audience : p->typing;
 
     p->typing = (u_char) (on ? audience : 0);
-    p->typed = ngx_current_msec;
+    p->typed = (uint32_t) ngx_current_msec;
     ngx_http_chat_participant_due(p, 1);
 
     ngx_http_chat_presence_signal(p, "typing", "on", on, audience);
@@ -594,7 +599,7 @@ ngx_http_chat_presence_on_typing(ngx_http_chat_bus_message_t *m)
     on = m->data.data[0] == '1';
 
     p->typing = on ? (u_char) (m->n & NGX_HTTP_CHAT_MEMBER) : 0;
-    p->typed = ngx_current_msec;
+    p->typed = (uint32_t) ngx_current_msec;
     ngx_http_chat_participant_due(p, 1);
 
     ngx_http_chat_presence_signal(p, "typing", "on", on,

@@ -211,7 +211,7 @@ ngx_http_chat_sse_open(ngx_http_chat_sse_t *s)
         s->opening++;
         s->seq = ngx_max(s->feed.since, 0);
 
-        rc = ngx_http_chat_feed_subscribe(&s->feed);
+        rc = ngx_http_chat_feed_subscribe(&s->feed, s->ctx->conf->limit);
 
         if (rc == NGX_ERROR || rc == NGX_BUSY) {
             return rc;
@@ -649,7 +649,7 @@ ngx_http_chat_sse_again(ngx_http_chat_sse_t *s)
 
     s->feed.since = s->feed.sent;
 
-    rc = ngx_http_chat_feed_subscribe(&s->feed);
+    rc = ngx_http_chat_feed_subscribe(&s->feed, s->ctx->conf->limit);
 
     if (rc == NGX_ERROR || rc == NGX_BUSY) {
         return;

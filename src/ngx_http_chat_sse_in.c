@@ -67,7 +67,6 @@ static const ngx_http_chat_feed_calls_t  ngx_http_chat_sse_calls = {
 void
 ngx_http_chat_sse_in_init(ngx_http_chat_sse_t *s)
 {
-    s->feed.limit = s->ctx->conf->limit;
     s->feed.transport = NGX_HTTP_CHAT_T_SSE;
     s->feed.stateful = 1;
     s->feed.calls = &ngx_http_chat_sse_calls;

@@ -150,7 +150,7 @@ ngx_http_chat_topic_get(ngx_http_chat_id_t *id, int32_t site)
 
         t->is_idle = 1;
         t->since = ngx_current_msec;
-        ngx_queue_insert_tail(&ngx_http_chat_topic_idle, &t->idle);
+        ngx_queue_insert_tail(&ngx_http_chat_topic_idle, &t->queue);
 
         ngx_http_chat_topic_schedule();
     }
@@ -164,7 +164,7 @@ ngx_http_chat_topic_join(ngx_http_chat_feed_topic_t *t,
     ngx_http_chat_subscriber_t *s)
 {
     if (t->is_idle) {
-        ngx_queue_remove(&t->idle);
+        ngx_queue_remove(&t->queue);
         t->is_idle = 0;
     }
 
@@ -197,13 +197,13 @@ ngx_http_chat_topic_leave(ngx_http_chat_subscriber_t *s)
     }
 
     if (t->has_gap) {
-        ngx_queue_remove(&t->gap);
+        ngx_queue_remove(&t->queue);
         t->has_gap = 0;
     }
 
     t->is_idle = 1;
     t->since = ngx_current_msec;
-    ngx_queue_insert_tail(&ngx_http_chat_topic_idle, &t->idle);
+    ngx_queue_insert_tail(&ngx_http_chat_topic_idle, &t->queue);
 
     ngx_http_chat_topic_schedule();
 }
@@ -369,7 +369,7 @@ ngx_http_chat_topic_wait(ngx_http_chat_feed_topic_t *t, ngx_queue_t *queue,
 
     t->has_gap = 1;
     t->since = ngx_current_msec + delay;
-    ngx_queue_insert_tail(queue, &t->gap);
+    ngx_queue_insert_tail(queue, &t->queue);
 
     ngx_http_chat_topic_schedule();
 }
@@ -555,7 +555,7 @@ ngx_http_chat_topic_due(ngx_queue_t *queue)
     while (!ngx_queue_empty(queue)) {
 
         q = ngx_queue_head(queue);
-        t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, gap);
+        t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, queue);
 
         if ((ngx_msec_int_t) (t->since - ngx_current_msec) > 0) {
             return;
@@ -580,7 +580,7 @@ ngx_http_chat_topic_expire(void)
     while (!ngx_queue_empty(&ngx_http_chat_topic_idle)) {
 
         q = ngx_queue_head(&ngx_http_chat_topic_idle);
-        t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, idle);
+        t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, queue);
 
         if ((ngx_msec_int_t) (t->since + NGX_HTTP_CHAT_TOPIC_LINGER
                               - ngx_current_msec)
@@ -617,7 +617,7 @@ ngx_http_chat_topic_schedule(void)
 
         if (!ngx_queue_empty(queues[i])) {
             q = ngx_queue_head(queues[i]);
-            t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, gap);
+            t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, queue);
 
             ngx_http_chat_topic_at(t->since);
         }
@@ -625,7 +625,7 @@ ngx_http_chat_topic_schedule(void)
 
     if (!ngx_queue_empty(&ngx_http_chat_topic_idle)) {
         q = ngx_queue_head(&ngx_http_chat_topic_idle);
-        t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, idle);
+        t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, queue);
 
         ngx_http_chat_topic_at(t->since + NGX_HTTP_CHAT_TOPIC_LINGER);
     }

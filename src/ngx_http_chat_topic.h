@@ -36,10 +36,17 @@ typedef struct ngx_http_chat_state_s       ngx_http_chat_state_t;
 
 struct ngx_http_chat_feed_topic_s {
     ngx_http_chat_topic_t     topic;
-    ngx_queue_t               idle;          /* nobody listens */
-    ngx_queue_t               gap;           /* waits for a missing event */
+    ngx_queue_t               queue;         /* of those where nobody listens,
+                                              * or that miss an event */
     ngx_msec_t                since;         /* idle or waiting since */
     int32_t                   site;
+
+    unsigned                  begun:1;
+    unsigned                  confirmed:1;   /* the bus receives it */
+    unsigned                  is_idle:1;
+    unsigned                  has_gap:1;
+    unsigned                  reading:1;
+    unsigned                  nparticipants:8;
 
     int64_t                   head;          /* -1: unknown */
     int64_t                   pub_head;
@@ -56,13 +63,6 @@ struct ngx_http_chat_feed_topic_s {
     ngx_msec_t                trusted;       /* until then */
 
     struct ngx_http_chat_participant_s  *participants;  /* presence.h */
-    ngx_uint_t                nparticipants;
-
-    unsigned                  begun:1;
-    unsigned                  confirmed:1;   /* the bus receives it */
-    unsigned                  is_idle:1;
-    unsigned                  has_gap:1;
-    unsigned                  reading:1;
 };
 
 

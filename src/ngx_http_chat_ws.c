@@ -46,8 +46,6 @@ static void ngx_http_chat_ws_switch_cleanup(void *data);
 static void ngx_http_chat_ws_switch_write(ngx_http_request_t *r);
 static void ngx_http_chat_ws_switch_handler(ngx_event_t *ev);
 static ngx_http_chat_ws_t *ngx_http_chat_ws_create(ngx_http_request_t *r);
-static void ngx_http_chat_ws_free_buffers(ngx_connection_t *c,
-    ngx_http_connection_t *hc);
 static void ngx_http_chat_ws_start(ngx_http_chat_ws_t *ws, u_char *p,
     u_char *last);
 static void ngx_http_chat_ws_count(ngx_http_chat_ws_t *ws, ngx_int_t n);
@@ -558,7 +556,7 @@ ngx_http_chat_ws_switch_handler(ngx_event_t *ev)
     c->log->action = "chatting with client";
 
     ngx_http_chat_ws_start(ws, p, last);
-    ngx_http_chat_ws_free_buffers(c, hc);
+    ngx_http_chat_ws_release(c, hc);
 }
 
 
@@ -589,41 +587,6 @@ ngx_http_chat_ws_create(ngx_http_request_t *r)
     ngx_http_chat_limit_keep(&ws->peer, r->connection->sockaddr);
 
     return ws;
-}
-
-
-/* as ngx_http_set_keepalive() does for an idle connection */
-
-static void
-ngx_http_chat_ws_free_buffers(ngx_connection_t *c, ngx_http_connection_t *hc)
-{
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl, *ln;
-
-    b = c->buffer;
-
-    if (b != NULL && ngx_pfree(c->pool, b->start) == NGX_OK) {
-        b->pos = NULL;
-    }
-
-    for (cl = hc->free; cl != NULL; /* void */ ) {
-        ln = cl;
-        cl = cl->next;
-        ngx_pfree(c->pool, ln->buf->start);
-        ngx_free_chain(c->pool, ln);
-    }
-
-    hc->free = NULL;
-
-    for (cl = hc->busy; cl != NULL; /* void */ ) {
-        ln = cl;
-        cl = cl->next;
-        ngx_pfree(c->pool, ln->buf->start);
-        ngx_free_chain(c->pool, ln);
-    }
-
-    hc->busy = NULL;
-    hc->nbusy = 0;
 }
 
 

@@ -198,6 +198,10 @@ ngx_int_t ngx_http_chat_ws_switch(ngx_http_request_t *r, ngx_uint_t echo);
 
 void ngx_http_chat_ws_destroy(ngx_http_chat_ws_t *ws);
 
+/* ws_release: frees what the request has left in the connection's pool */
+void ngx_http_chat_ws_release(ngx_connection_t *c,
+    ngx_http_connection_t *hc);
+
 /* is somebody now: welcome, and the clock of the hello stops */
 void ngx_http_chat_ws_enter(ngx_http_chat_ws_t *ws, const u_char *ref);
 

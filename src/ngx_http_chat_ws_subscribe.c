@@ -160,7 +160,6 @@ ngx_http_chat_ws_sub_add(ngx_http_chat_ws_frame_t *frame,
     sub->feed.conversation = t->conversation;
     sub->feed.since = cursor.seq;
     sub->feed.tail = tail;
-    sub->feed.limit = ws->conf->limit;
     sub->feed.transport = NGX_HTTP_CHAT_T_WS;
     sub->feed.calls = &ngx_http_chat_ws_calls;
     sub->feed.epoch = ngx_http_chat_store_epoch();
@@ -260,7 +259,7 @@ ngx_http_chat_ws_sub_start(ngx_http_chat_ws_sub_t *sub)
     ws = sub->ws;
 
     if (sub->state == NGX_HTTP_CHAT_WS_NEW) {
-        rc = ngx_http_chat_feed_subscribe(&sub->feed);
+        rc = ngx_http_chat_feed_subscribe(&sub->feed, ws->conf->limit);
 
     } else {
         rc = ngx_http_chat_feed_read(&sub->feed);

@@ -533,7 +533,7 @@ start(sub_t *s)
         s->epoch = sim.epoch;
     }
 
-    switch (ngx_http_chat_feed_subscribe(f)) {
+    switch (ngx_http_chat_feed_subscribe(f, NULL)) {
 
     case NGX_OK:
         s->state = LIVE;

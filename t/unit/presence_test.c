@@ -112,7 +112,7 @@ begin(void)
     feed.since = sim.heads[0];
     sim_conversation(&feed.conversation, 0);
 
-    (void) ngx_http_chat_feed_subscribe(&feed);
+    (void) ngx_http_chat_feed_subscribe(&feed, NULL);
 
     while (sim_step()) { /* void */ }
 

@@ -46,6 +46,8 @@ ngx_http_chat_bus_carrier_t  ngx_http_chat_bus_pg = {
     "fuzz", 1, carrier_init, NULL, NULL, NULL, NULL, NULL, carrier_publish
 };
 
+static const ngx_http_chat_subscriber_calls_t  calls = { deliver, NULL };
+
 static ngx_cycle_t                  cycle;
 static ngx_log_t                    log;
 static ngx_http_chat_feed_topic_t  *topic;
@@ -127,7 +129,7 @@ start(void)
             ngx_http_chat_hub_get(&id, sizeof(ngx_http_chat_feed_topic_t));
 
     topic->site = 1;
-    subscriber.deliver = deliver;
+    subscriber.calls = &calls;
 
     ngx_http_chat_hub_join(&topic->topic, &subscriber);
 }

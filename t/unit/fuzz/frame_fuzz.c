@@ -299,7 +299,8 @@ ngx_http_chat_ws_timer_set(ngx_http_chat_ws_t *w)
 /* feed and store: half of all calls have no room */
 
 ngx_int_t
-ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f)
+ngx_http_chat_feed_subscribe(ngx_http_chat_feed_t *f,
+    ngx_http_chat_limit_conf_t *limit)
 {
     return random_bit ? NGX_AGAIN : NGX_ERROR;
 }
