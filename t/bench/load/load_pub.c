@@ -116,7 +116,7 @@ load_pub_write(load_conn_t *c, uint32_t n)
     body.off = 0;
     body.len = 0;
 
-    if (load_options.body) {
+    if (c->mode == LOAD_WS || strcmp(load_options.pub_method, "GET") != 0) {
         load_template(&body, load_options.body, c, c->channel, c->sent, n);
     }
 

@@ -24,26 +24,22 @@ sub {
 
         return sub {
             my $server = $t->{server};
-            my %before;
-            my $counters = sub {
-                map { $_ => $server->counter($_) }
-                    'chat_resumes_total', 'chat_recovered_events_total';
-            };
+            my $reads = sub { $server->counter('chat_resumes_total'
+                                               . '{result="read"}') };
 
             # reads of before are those of the first subscriptions
 
-            my $first = {$counters->()};
+            my $first = $reads->();
             my $r = $setup->load($t)->run(
                 groups => [Bench::Load::subscribers($t, $n)],
                 Bench::Load::publishers($t, 32), channels => $n,
                 vars => $t->{vars}, rate => 500, storm => '', away => 1,
                 'connect-inflight' => 10000, 'connect-rate' => 5000,
                 warmup => 0.1, duration => $t->{tls} ? 8 : 4, drain => 20);
-            my $last = {$counters->()};
+            my $last = $reads->();
 
-            $r->{reads} = ($last->{chat_resumes_total}
-                - $first->{chat_resumes_total} - $r->{subs}{open})
-                / ($r->{subs}{open} || 1);
+            $r->{reads} = ($last - $first - $r->{subs}{open})
+                          / ($r->{subs}{open} || 1);
             $r->{void} = [$n - $r->{subs}{resumed} . ' did not come back']
                 if !$r->{void} && $r->{subs}{resumed} < $n;
 
