@@ -46,7 +46,7 @@ sub {
                          200],
         'own list' => ['/v1/conversations?assignee=me&status=open&limit=50',
                        $agent, 200],
-        'search' => ['/v1/conversations?q=which%20has%20not&limit=20',
+        'search' => ['/v1/conversations?q=nothing%20like%20this&limit=20',
                      $agent, 5],
     );
 
