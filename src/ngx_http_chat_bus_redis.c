@@ -30,6 +30,10 @@
 
 #define NGX_HTTP_CHAT_BUS_NAME       128
 
+/* items without data are short; so many bytes of them go together */
+#define NGX_HTTP_CHAT_BUS_HINT       128
+#define NGX_HTTP_CHAT_BUS_HINTS      8192
+
 
 /* somebody who waits for a channel to be received */
 
@@ -46,11 +50,16 @@ typedef struct {
     ngx_http_chat_redis_conf_t   confs[2];
     ngx_log_t                   *log;
     ngx_event_t                  timer;
+    ngx_event_t                  flush;
     ngx_queue_t                  waiters;    /* oldest first */
 
     u_char                       prefix[NGX_HTTP_CHAT_BUS_NAME];
     u_char                       all[NGX_HTTP_CHAT_BUS_NAME];
     u_char                       control[NGX_HTTP_CHAT_BUS_NAME];
+
+    ngx_http_chat_id_t           hinted;     /* whose hints are held */
+    size_t                       nhints;
+    u_char                       hints[NGX_HTTP_CHAT_BUS_HINTS];
 
     ngx_uint_t                   drops;      /* counted already */
     ngx_uint_t                   connects;
@@ -74,6 +83,9 @@ static ngx_uint_t ngx_http_chat_bus_redis_ready(void);
 static ngx_int_t ngx_http_chat_bus_redis_subscribe(ngx_http_chat_id_t *topic);
 static void ngx_http_chat_bus_redis_unsubscribe(ngx_http_chat_id_t *topic);
 static void ngx_http_chat_bus_redis_publish(ngx_http_chat_id_t *topic,
+    u_char *item, size_t len);
+static void ngx_http_chat_bus_redis_flush(ngx_event_t *ev);
+static void ngx_http_chat_bus_redis_send(ngx_http_chat_id_t *topic,
     u_char *item, size_t len);
 static void ngx_http_chat_bus_redis_state(ngx_http_chat_redis_t *redis,
     ngx_uint_t ready);
@@ -126,6 +138,9 @@ ngx_http_chat_bus_redis_init(ngx_cycle_t *cycle,
     ngx_http_chat_peer_event(&bus->timer, ngx_http_chat_bus_redis_timer,
                              cycle->log);
     bus->timer.cancelable = 1;
+
+    ngx_http_chat_peer_event(&bus->flush, ngx_http_chat_bus_redis_flush,
+                             cycle->log);
 
     for (i = 0; i < 2; i++) {
         conf = &bus->confs[i];
@@ -299,8 +314,68 @@ ngx_http_chat_bus_redis_unsubscribe(ngx_http_chat_id_t *topic)
 }
 
 
+/*
+ * The hints of a batch of events are for one inbox: they are held until the
+ * end of this iteration of the loop and go as one publication.
+ */
+
 static void
 ngx_http_chat_bus_redis_publish(ngx_http_chat_id_t *topic, u_char *item,
+    size_t len)
+{
+    ngx_uint_t                  same;
+    ngx_http_chat_bus_redis_t  *bus;
+
+    bus = &ngx_http_chat_bus_redis_data;
+
+    if (topic == NULL) {
+        ngx_http_chat_bus_redis_send(topic, item, len);
+        return;
+    }
+
+    same = bus->nhints != 0 && ngx_http_chat_id_eq(&bus->hinted, topic);
+
+    if (len > NGX_HTTP_CHAT_BUS_HINT) {
+
+        if (same) {
+            ngx_http_chat_bus_redis_flush(NULL);
+        }
+
+        ngx_http_chat_bus_redis_send(topic, item, len);
+        return;
+    }
+
+    if (!same || bus->nhints + len > NGX_HTTP_CHAT_BUS_HINTS) {
+        ngx_http_chat_bus_redis_flush(NULL);
+    }
+
+    bus->hinted = *topic;
+
+    ngx_memcpy(bus->hints + bus->nhints, item, len);
+    bus->nhints += len;
+
+    if (!bus->flush.posted) {
+        ngx_post_event(&bus->flush, &ngx_posted_events);
+    }
+}
+
+
+static void
+ngx_http_chat_bus_redis_flush(ngx_event_t *ev)
+{
+    ngx_http_chat_bus_redis_t  *bus;
+
+    bus = &ngx_http_chat_bus_redis_data;
+
+    if (bus->nhints != 0) {
+        ngx_http_chat_bus_redis_send(&bus->hinted, bus->hints, bus->nhints);
+        bus->nhints = 0;
+    }
+}
+
+
+static void
+ngx_http_chat_bus_redis_send(ngx_http_chat_id_t *topic, u_char *item,
     size_t len)
 {
     u_char                      name[NGX_HTTP_CHAT_BUS_NAME], *p;
