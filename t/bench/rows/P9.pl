@@ -44,8 +44,6 @@ sub {
                            'Authorization: Bearer {1}', 1000],
         'inbox list' => ['/v1/conversations?status=open&limit=50', $agent,
                          200],
-        'own list' => ['/v1/conversations?assignee=me&status=open&limit=50',
-                       $agent, 200],
         'search' => ['/v1/conversations?q=nothing%20like%20this&limit=20',
                      $agent, 5],
     );
@@ -64,7 +62,7 @@ sub {
         };
     };
 
-    for my $what ('history page', 'inbox list', 'own list', 'search') {
+    for my $what ('history page', 'inbox list', 'search') {
 
         # the pages of the store are to be in memory, as they soon are
         $run->($what, $t{$_})->() for @sizes;

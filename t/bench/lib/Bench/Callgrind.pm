@@ -6,7 +6,7 @@ package Bench::Callgrind;
 use strict;
 use warnings;
 
-# of the module's files; the first that matches
+# of the names of the module's functions; the first that matches
 my @layers = (
     ['transport', qr/^(?:ws|wsframe|sse|poll|stream)(?:_|$)/],
     ['feed', qr/^(?:feed|hub|topic|publish|event|sweep|presence|participant
@@ -18,7 +18,8 @@ my @layers = (
 );
 
 
-# The layers of a file of callgrind's: a hash of instructions.
+# The layers of a file of callgrind's: a hash of instructions.  What the
+# compiler has put into another function counts there.
 
 sub layers {
     my ($file) = @_;
@@ -31,7 +32,7 @@ sub layers {
         if (/^ob=(.*)/) {
             $object = $1;
 
-        } elsif (/^f[lie]=(.*)/) {
+        } elsif (/^fn=(.*)/) {
             $source = $1;
 
         } elsif (/^calls=/) {
@@ -52,8 +53,7 @@ sub layer {
     my ($object, $source) = @_;
 
     if ($object =~ /ngx_http_chat_module/) {
-        return 'hiredis' if $source =~ m{/(?:read|sds|hiredis|dict)\.[ch]$};
-        return 'edge' unless $source =~ m{ngx_http_chat_?(\w*)\.[ch]$};
+        return 'hiredis' unless $source =~ /^ngx_http_chat_(\w+)/;
 
         my $part = $1;
         my ($layer) = grep { $part =~ $_->[1] } @layers;
