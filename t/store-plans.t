@@ -25,11 +25,15 @@ my %old = (
 
 my ($ann, $dana, $c);
 
+# what looks at up to 1,000 events, and at 2,000 conversations
+my %most = ('append, expecting' => 2000, search => 12000);
+
 sub calls {
     my ($visitor, $agent, $conversation) = @_;
     my $v = $db->actor($visitor);
     my $a = $db->actor($agent);
     my $hash = "sha256('$agent->{session}')";
+    my $random = 'sha256(gen_random_uuid()::text::bytea)';
     my @to = map { {actor => $_, to => $conversation, key => $db->uuid} }
              $visitor, $agent;
 
@@ -74,6 +78,27 @@ sub calls {
         sweep => 'chat.sweep_1(pg_current_snapshot()::text)',
         login => "chat.agent_login_1($site, '$agent->{name}\@example.com')",
         'agent session' => "chat.agent_session_get_1($site, $hash)",
+        'session begins' => "chat.agent_session_create_1($site, "
+            . "'$agent->{id}', 'secret', gen_random_uuid(), "
+            . "$random)",
+        'session ends' => "chat.agent_session_end_1($site, '" . $db->uuid
+            . "')",
+        member => "chat.member_1($a, '$conversation')",
+        ticket => "chat.ticket_put_1($v, $random)",
+        'ticket used' => "chat.ticket_use_1($site, $random)",
+        'sign-in, wait' => "chat.sign_in_check_1($site, "
+            . "'17\@x.test', '\\x7f000001', 5)",
+        'sign-in, failed' => "chat.sign_in_failed_1($site, "
+            . "'17\@x.test', '\\x7f000001', 5)",
+        'sign-in, passed' => "chat.sign_in_passed_1($site, "
+            . "'17\@x.test', '\\x7f000001', 5)",
+        revoked => 'chat.revoked_1(pg_current_snapshot()::text)',
+        'list of those of nobody' => "chat.conversations_agent_1($a, "
+            . "'resolved', 'none', NULL, NULL, NULL, 5, NULL, '$epoch')",
+        'inbox of an agent' => "chat.inbox_1($a, 'open', 'me', NULL, NULL, "
+            . "NULL, 5, '$epoch')",
+        search => "chat.conversations_agent_1($a, NULL, NULL, NULL, "
+            . "NULL, 'nothing', 5, NULL, '$epoch')",
     );
 }
 
@@ -108,6 +133,12 @@ sub discarded {
 }
 
 discarded($old{'never filled'}, $nobody, $noone, $db->uuid);
+
+# the same, for a superuser, who may see plans
+my $early = ChatTest::Sql::Session->new(
+    $db->with(dbname => $db->{name}, user => 'postgres'));
+
+discarded($early, $nobody, $noone, $db->uuid);
 
 $db->rows('VACUUM ANALYZE');
 discarded($old{vacuumed}, $nobody, $noone, $db->uuid);
@@ -173,10 +204,73 @@ for my $when ('before', 'after') {
             my $tuples = $session->value($read) - $start;
             $session->rows('COMMIT');
 
-            cmp_ok($tuples, '<', $what =~ /expecting/ ? 2000 : 400,
+            cmp_ok($tuples, '<', $most{$what} // 400,
                    "$what, planned when $name, $when statistics");
         }
     }
+}
+
+
+# What each statement reads and by which index, from the plans themselves:
+# those of connections that came when there was nothing, and when there was
+# everything.  t/store-plans.txt has what is right; CHAT_PLANS=write makes it.
+
+sub explained {
+    my ($session) = @_;
+
+    # nested statements too; messages come with the rows
+    $session->send($_)->result for (
+        "SELECT 1;\n\\set VERBOSITY terse\n", "LOAD 'auto_explain'",
+        'SET auto_explain.log_min_duration = 0',
+        'SET auto_explain.log_nested_statements = on',
+        'SET client_min_messages = log');
+
+    my @calls = calls($ann, $dana, $c);
+    my @found;
+
+    while (my ($what, $call) = splice @calls, 0, 2) {
+        $session->rows('BEGIN');
+        my @lines = map { $_->[0] // '' } $session->rows("SELECT * FROM "
+                                                         . $call);
+        $session->rows('ROLLBACK');
+
+        my %used;
+
+        for (@lines) {
+            $used{"$1 $2"} = 1 if /(Seq\ Scan|Tid\ Scan|Bitmap\ Heap\ Scan)\ on
+                                   \s (\w+)/x;
+            $used{"index $1"} = 1 if /Index(?:\ Only)?\ Scan
+                                      (?:\ Backward)? \s using \s (\w+)/x;
+        }
+
+        push @found, map { "$what: $_" } sort keys %used;
+    }
+
+    return @found;
+}
+
+my %super = map { $_ => ChatTest::Sql::Session->new(
+    $db->with(dbname => $db->{name}, user => 'postgres')) } 'late';
+
+$super{early} = $early;
+
+(my $kept = $0) =~ s/\.t\z/.txt/;
+
+if (($ENV{CHAT_PLANS} // '') eq 'write') {
+    open my $out, '>', $kept or die "$kept: $!\n";
+    print $out map { "$_\n" } explained($super{late});
+    close $out;
+}
+
+open my $in, '<', $kept or die "$kept: $!\n";
+chomp(my @kept = <$in>);
+
+for my $when ('early', 'late') {
+    my @found = explained($super{$when});
+
+    is_deeply(\@found, \@kept, "plans of a connection that came $when");
+    is_deeply([grep { /Seq Scan (?!site|schema)/ } @found], [],
+              'no table is read as a whole');
 }
 
 done_testing();
