@@ -161,6 +161,7 @@ struct ngx_http_chat_ws_sub_s {
     u_char                    *ref;          /* malloc; NUL-terminated */
     uint8_t                    state;        /* ngx_http_chat_ws_sub_e */
     uint8_t                    answered;     /* "subscribed" has been sent */
+    uint8_t                    more;         /* as the client was told */
 };
 
 

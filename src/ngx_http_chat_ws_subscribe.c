@@ -416,7 +416,11 @@ ngx_http_chat_ws_sub_page(ngx_http_chat_ws_sub_t *sub,
                    ? sub->feed.since : 0;
     }
 
-    if (sub->answered && page->reason.len == 0 && page->n == 0) {
+    /* nothing, unless the client waits for the last page */
+
+    if (sub->answered && page->reason.len == 0 && page->n == 0
+        && (!sub->more || !sub->feed.live))
+    {
         return;
     }
 
@@ -479,6 +483,7 @@ ngx_http_chat_ws_sub_page(ngx_http_chat_ws_sub_t *sub,
 
     sub->ws->events += (uint32_t) page->n;
     sub->answered = 1;
+    sub->more = !sub->feed.live;
 
     if (sub->ref != NULL) {
         ngx_free(sub->ref);
