@@ -10,6 +10,11 @@
 #include "ngx_http_chat_pg_private.h"
 
 
+/* an outage is to be over 3 s after its end, also for who waits longest */
+
+#define NGX_HTTP_CHAT_PG_BACKOFF  2000
+
+
 static ngx_int_t ngx_http_chat_pg_check(ngx_http_chat_pg_t *pg,
     ngx_http_chat_pg_op_t *op, ngx_http_chat_pg_params_t *params);
 static ngx_int_t ngx_http_chat_pg_dispatch(ngx_http_chat_pg_t *pg,
@@ -42,6 +47,7 @@ ngx_http_chat_pg_create(ngx_http_chat_pg_conf_t *conf, ngx_log_t *log)
     pg->conf = conf;
     pg->next = ngx_current_msec;
     pg->lost = ngx_current_msec;
+    pg->backoff.cap = NGX_HTTP_CHAT_PG_BACKOFF;
 
     pg->log = *log;
     pg->log.connection = 0;
