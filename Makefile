@@ -92,6 +92,10 @@ ECHO :=		$(OUT)/echo/$(NAME).so
 FUZZERS :=	$(patsubst t/unit/fuzz/%.c,$(OUT)/fuzz/%,\
 		$(wildcard t/unit/fuzz/*_fuzz.c))
 FUZZ_SECONDS =	30
+OOM :=		$(OUT)/faults/oom.so
+# an earlier module for "make faults": a commit
+OLD :=		$(shell git rev-list -n 1 --skip=40 HEAD 2>/dev/null)
+OLD_MODULE :=	$(OUT)/old/$(OLD)/build/$(NAME).so
 NPM :=		$(patsubst %/package-lock.json,%/node_modules/.package-lock.json,\
 		$(wildcard t/browser/package-lock.json \
 		t/faults/package-lock.json))
@@ -100,6 +104,7 @@ FAULT =
 LONG =
 LOAD :=		$(OUT)/bench/load
 FLOORS :=	$(OUT)/bench/floor $(OUT)/bench/append
+SOAK =
 
 OPTIONS =	--with-cc='$(CC)' \
 		--with-cc-opt='$(CFLAGS) $(FLAGS) $(WARN)' \
@@ -214,10 +219,23 @@ asan:				## the tests, with all of nginx under ASan and UBSan
 		NGX_SRC='$(or $(NGX_SRC),$(OUT)/nginx-source)' \
 		CFLAGS='$(ASAN) $(ASAN_CFLAGS)' LDFLAGS='$(ASAN)' test
 
-faults:		module $(NPM)	## the fault harness; FAULT='F4 F7' for some, LONG=1
-	@t/lib/packages run test
-	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) FAULT='$(FAULT)' LONG=$(LONG) \
+faults:		module $(NPM) $(OOM) $(OLD_MODULE)	## the fault harness; FAULT='F4 F7' for some, LONG=1, SOAK=1
+	@t/lib/packages run test faults
+	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) CHAT_OLD_MODULE=$(OLD_MODULE) \
+		FAULT='$(FAULT)' LONG=$(LONG) SOAK=$(SOAK) \
 		t/lib/run -v t/faults/table.t
+
+$(OOM):		t/faults/oom.c
+	@mkdir -p $(@D)
+	@$(CC) -o $@ -shared -fPIC -O1 $(WARN) -Werror $<
+
+# the module as it was, for hosts of two versions
+
+$(OLD_MODULE):
+	@rm -rf $(OUT)/old && mkdir -p $(OUT)/old/$(OLD)
+	@git archive $(OLD) | tar -x -C $(OUT)/old/$(OLD)
+	@$(MAKE) $(QUIET) -C $(OUT)/old/$(OLD) TOP=$(OUT)/old/$(OLD) \
+		BUILD=$(@D) module
 
 valgrind:	module		## the main paths under valgrind
 	@t/lib/packages run test valgrind

@@ -19,7 +19,8 @@
 //
 // Options: history (a file), targets [{port}], sites [{name, prefix, visitors,
 // agents: [{id, token}]}], rate, most (messages), wait (s, of a poll), dead
-// (ms without a word of the server).
+// (ms without a word of the server), churn (clients whose connections are
+// lost, a second).
 
 import {setMaxListeners} from 'node:events';
 import readline from 'node:readline';
@@ -260,17 +261,21 @@ class Run {
     }
 
     live() {
-        let n = 0;
+        const waiting = [];
         let all = 0;
 
         for (const client of this.clients) {
-            for (const talk of client.talks.values()) {
+            for (const [k, talk] of client.talks) {
                 all++;
-                n += talk.live ? 1 : 0;
+
+                if (!talk.live) {
+                    waiting.push(`${client.name} ${k}`);
+                }
             }
         }
 
-        return {live: n, readings: all};
+        return {live: all - waiting.length, readings: all,
+                waiting: waiting.slice(0, 5)};
     }
 
     status() {
@@ -338,6 +343,23 @@ class Run {
             }
 
             await sleep(500);
+        }
+    }
+
+    // Connections are lost, and made again.
+
+    async churn(rate) {
+        while (!this.over) {
+            await this.pause(1000 / rate);
+
+            if (this.sending) {
+                const {clients} = this;
+
+                clients[Math.floor(Math.random() * clients.length)]
+                    .reader.drop();
+            } else {
+                await sleep(100);
+            }
         }
     }
 
@@ -446,6 +468,11 @@ for (const n of [0, 1, 2, 3]) {
 }
 
 run.intrude();
+
+if (options.churn) {
+    run.churn(options.churn);
+}
+
 setInterval(() => say('status', run.status()), 250);
 say('ready', {talks: run.begun.map(({k}) => k)});
 

@@ -282,9 +282,15 @@ export class SocketReader extends Reader {
         }
     }
 
+    // Its connection is lost.
+
+    drop() {
+        this.ws?.terminate();
+    }
+
     close() {
         super.close();
-        this.ws?.terminate();
+        this.drop();
     }
 }
 
@@ -312,6 +318,13 @@ class Parts extends Reader {
         } else {
             await pause(2);
         }
+    }
+
+    drop() {
+        const old = this.abort;
+
+        this.abort = new AbortController();
+        old.abort();
     }
 
     close() {

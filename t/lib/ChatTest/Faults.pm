@@ -7,7 +7,8 @@ package ChatTest::Faults;
 # load, and mends what it broke), times (in the short form) and long; world
 # (options of ChatTest::World), load (options of t/faults/load.mjs), except
 # (a pattern of lines in the error log that are the fault's own), resets
-# (reasons for which readers may have to begin anew), or run, a sub that does
+# (reasons for which readers may have to begin anew), fresh (1: its world is
+# for nobody else), or run, a sub that does
 # everything itself and returns a row.
 
 use strict;
@@ -16,6 +17,10 @@ use warnings;
 use Test::More;
 use ChatTest ();
 use ChatTest::Faults::Backend ();
+use ChatTest::Faults::Client ();
+use ChatTest::Faults::Long ();
+use ChatTest::Faults::Memory ();
+use ChatTest::Faults::Network ();
 use ChatTest::Faults::Nginx ();
 use ChatTest::Load ();
 use ChatTest::World ();
@@ -23,13 +28,19 @@ use ChatTest::World ();
 my @table = map { $_->faults } qw(
     ChatTest::Faults::Nginx
     ChatTest::Faults::Backend
+    ChatTest::Faults::Network
+    ChatTest::Faults::Client
+    ChatTest::Faults::Memory
+    ChatTest::Faults::Long
 );
 
 my $worlds = 0;
 my (%worlds, @rows);
 
 
-sub table { return @table }
+# Without those that are run alone.
+
+sub table { return grep { !$_->{apart} } @table }
 
 sub fault {
     my ($class, $id) = @_;
@@ -58,9 +69,16 @@ sub run {
             $row = {verdict => 'did not end'};
         }
 
-        push @rows, {id => $fault->{id}, name => $fault->{name}, %$row};
-        note(format_row($rows[-1]));
+        $class->add_row({id => $fault->{id}, name => $fault->{name}, %$row});
     };
+}
+
+
+sub add_row {
+    my ($class, $row) = @_;
+
+    push @rows, $row;
+    note(ChatTest::json_encode($row));
 }
 
 
@@ -70,7 +88,7 @@ sub world {
     my ($class, $fault, %opt) = @_;
 
     my $options = $fault->{world} // {};
-    my $key = ChatTest::json_encode($options);
+    my $key = $fault->{fresh} ? $fault->{id} : ChatTest::json_encode($options);
     my $world = delete $worlds{$key};
 
     if (!$world) {
@@ -84,7 +102,8 @@ sub world {
         }
     }
 
-    return ($world, sub { $worlds{$key} = $world });
+    return ($world, sub { $fault->{fresh} ? $world->stop
+                                          : ($worlds{$key} = $world) });
 }
 
 
@@ -96,8 +115,7 @@ sub strike {
                            : $fault->{times};
     my ($result, $times_of) = $class->under($world, $fault, $times);
 
-    is_deeply(findings($result), [], 'what was seen is what is stored')
-        or diag explain $result->{violations}, $world->{root};
+    my $row = $class->judge($result, $times);
 
     if ($world->{before}{memory}) {
         back($world, $opt{long});
@@ -110,7 +128,20 @@ sub strike {
     $world->clear_logs;
     $keep->();
 
-    return row($result, $times_of, $times);
+    return {%$row, %$times_of};
+}
+
+
+# The row of what the checker says.
+
+sub judge {
+    my ($class, $result, $times) = @_;
+
+    is_deeply(findings($result), [], 'what was seen is what is stored')
+        or diag explain $result->{violations};
+    note(ChatTest::json_encode($result->{counts}));
+
+    return row($result, $times);
 }
 
 
@@ -186,7 +217,7 @@ sub findings {
 
 
 sub row {
-    my ($result, $times_of, $times) = @_;
+    my ($result, $times) = @_;
 
     my $kinds = $result->{kinds};
     my $sum = sub {
@@ -205,9 +236,6 @@ sub row {
         duplicated => $sum->('stored twice', 'duplicate', 'two answers'),
         reordered => $sum->('reordered', 'stored out of order', 'other seq',
                             'not dense'),
-        ack => $times_of->{ack}, delivery => $times_of->{delivery},
-        refusal => $times_of->{refusal}, stall => $times_of->{stall},
-        codes => $times_of->{codes}, closes => $times_of->{closes},
         verdict => @{findings($result)} ? 'wrong' : 'holds',
     };
 }

@@ -157,6 +157,18 @@ sub flows {
 }
 
 
+# The same where not everybody can read.
+
+sub flows_in_part {
+    my ($self, $n, $seconds) = @_;
+
+    my $before = $self->acked;
+
+    $self->until(sub { $self->acked >= $before + $n }, $seconds // 60,
+                 "$n more messages");
+}
+
+
 # The end: all have their answers, the record is written, and everybody has
 # what he may see.  Returns what the checker says, and "behind".
 

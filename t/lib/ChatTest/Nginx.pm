@@ -17,7 +17,7 @@ my $count = 0;
 # Options: workers, postgres (conninfo), name, main, http, server (text for
 # these blocks), location (text in /support/), ready (0: do not wait for
 # PostgreSQL), log (level), limit (words of chat_limit), connections (of a
-# worker), chat ("on" or a half); or text, a sub that is given the object and
+# worker), modules (to load), chat ("on" or a half); or text, a sub that is given the object and
 # returns the whole configuration.
 
 sub new {
@@ -86,7 +86,8 @@ sub configuration {
     my $root = $self->{root};
     my $postgres = $self->{postgres} // ChatTest::postgres();
     my $load = join '', map { "load_module $_;\n" }
-                        split ' ', $ENV{TEST_NGINX_LOAD_MODULES} // '';
+                        split ' ', $self->{modules}
+                        // $ENV{TEST_NGINX_LOAD_MODULES} // '';
     my $user = $> == 0 ? 'user root;' : '';
     my $temp = join '', map { "    ${_}_temp_path $root/${_}_temp;\n" }
                         qw(client_body proxy fastcgi scgi uwsgi);

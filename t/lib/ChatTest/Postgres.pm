@@ -57,6 +57,30 @@ sub start {
 sub conninfo { $_[0]{conninfo} // $_[0]->run('conninfo', $_[0]{dir}) }
 
 
+# A standby of this one, started: a cluster of its own, with this one's data.
+
+sub standby {
+    my ($self, $name) = @_;
+
+    my $standby = (ref $self)->new($name, @{$self->{settings}});
+    my $from = $self->conninfo =~ s/dbname=\S+ user=\S+/user=postgres/r;
+    my $data = "$self->{dir}/data";
+
+    open my $out, '>>', "$data/pg_hba.conf" or die "$data: $!\n";
+    print $out "local replication all peer map=private\n";
+    close $out;
+    ChatTest::psql('SELECT pg_reload_conf()',
+                   $self->conninfo =~ s/user=chat/user=postgres/r);
+
+    ChatTest::build_dir();
+    mkdir $standby->{dir};
+    $standby->run('copy', $standby->{dir}, $from);
+    $standby->start;
+
+    return $standby;
+}
+
+
 sub stop {
     my ($self, $mode) = @_;
 

@@ -10,20 +10,26 @@ use Digest::SHA qw(sha256);
 use ChatTest ();
 use ChatTest::Nginx ();
 use ChatTest::Postgres ();
+use ChatTest::Proxy ();
 use ChatTest::Redis ();
+use File::Path qw(make_path);
+use File::Temp qw(tempdir);
 
 
 # Options: redis (0: PostgreSQL is the carrier), hosts (list of options of
 # ChatTest::Nginx, one by default), settings (of PostgreSQL), conninfo (of a
 # PostgreSQL that is not this one's to start), http, main, workers, address
-# (of a Redis that is not this one's).
+# (of a Redis that is not this one's), limit (words of chat_limit), proxy (what
+# there is a proxy before: "clients", "redis", "postgres"), prepare (a sub that
+# is given the world before nginx is configured), disk (size of PostgreSQL's, as
+# mount knows it; takes root).
 
 sub new {
     my ($class, $name, %opt) = @_;
 
-    my $self = bless {name => $name, redis => 1, workers => 2, http => '',
-                      main => '', settings => [], hosts => [], %opt},
-                     $class;
+    my $self = bless {owner => $$, name => $name, redis => 1, workers => 2, http => '',
+                      main => '', settings => [], proxy => '', limit => 'off',
+                      %opt}, $class;
     my @hosts = @{$opt{hosts} // [{}]};
 
     $self->{root} = ChatTest::build_dir('faults', $name);
@@ -33,6 +39,7 @@ sub new {
     if (!$self->{conninfo}) {
         $self->{postgres} = ChatTest::Postgres->new("$name-postgres",
                                                     @{$self->{settings}});
+        $self->mount if $self->{disk};
         $self->{conninfo} = $self->{postgres}->start;
     }
 
@@ -42,8 +49,12 @@ sub new {
             $self->{address} = $self->{redis}->start;
         }
 
+        $self->between_redis if $self->{proxy} eq 'redis';
         $self->{http} .= "chat_redis $self->{address};";
     }
+
+    $self->between_postgres if $self->{proxy} eq 'postgres';
+    $self->{prepare}->($self) if $self->{prepare};
 
     my $n = 0;
 
@@ -51,9 +62,60 @@ sub new {
         push @{$self->{hosts}}, $self->host($name . '-' . ++$n, %$host);
     }
 
-    $_->start for @{$self->{hosts}};
+    {
+        local %ENV = (%ENV, %{$self->{env} // {}});
+        $_->start for @{$self->{hosts}};
+    }
+
+    if ($self->{proxy} eq 'clients') {
+        $self->{network} = ChatTest::Proxy->new(0, $self->nginx->port);
+        $self->{targets} = [{port => $self->{network}->at + 0}];
+    }
 
     return $self;
+}
+
+
+sub mount {
+    my ($self) = @_;
+
+    my $dir = $self->{postgres}{dir};
+
+    make_path($dir);
+    system('mount', '-t', 'tmpfs', '-o', "size=$self->{disk},mode=755",
+           'tmpfs', $dir) == 0
+        or die "a disk of its own cannot be mounted\n";
+    $self->{mounted} = $dir;
+}
+
+
+# A path of a socket has to be short.
+
+sub socket_dir {
+    my $dir = tempdir('chat.XXXXXX', DIR => '/tmp', CLEANUP => 1);
+
+    chmod 0755, $dir;
+    return $dir;
+}
+
+sub between_redis {
+    my ($self) = @_;
+
+    my ($path) = $self->{address} =~ /^unix:(.*)/;
+
+    $self->{network} = ChatTest::Proxy->new(socket_dir() . '/redis', $path);
+    $self->{address} = 'unix:' . $self->{network}->at;
+}
+
+sub between_postgres {
+    my ($self) = @_;
+
+    my $dir = socket_dir();
+    my ($real) = $self->{conninfo} =~ /host=(\S+)/;
+
+    $self->{network} = ChatTest::Proxy->new("$dir/.s.PGSQL.5432",
+                                            "$real/.s.PGSQL.5432");
+    $self->{nginx_conninfo} = $self->{conninfo} =~ s/host=\S+/host=$dir/r;
 }
 
 
@@ -64,8 +126,9 @@ sub host {
 
     return ChatTest::Nginx->new(
         name => $name, workers => $self->{workers},
-        postgres => $self->{conninfo}, log => 'notice',
-        main => $self->{main}, %opt,
+        postgres => $self->{nginx_conninfo} // $self->{conninfo},
+        log => 'notice', main => $self->{main}, limit => $self->{limit},
+        %opt,
         http => "chat_drain 2s; $self->{http}" . ($opt{http} // ''),
         server => "location /other/ { chat on; chat_site $site; }"
                   . ($opt{server} // ''));
@@ -73,6 +136,11 @@ sub host {
 
 
 sub conninfo { $_[0]{conninfo} }
+
+# The same as a superuser.
+
+sub admin { return $_[0]{conninfo} =~ s/user=chat/user=postgres/r }
+
 sub nginx { $_[0]{hosts}[0] }
 sub other_site { ChatTest::site() . '-b' }
 
@@ -202,9 +270,23 @@ sub stop {
     my ($self) = @_;
 
     $_->stop for grep { $_->{running} } @{$self->{hosts}};
+    $self->{network}->stop if $self->{network};
     $self->{redis}->stop if ref $self->{redis} && $self->{redis}{running};
     $self->{postgres}->stop
         if $self->{postgres} && $self->{postgres}{running};
+    $self->{standby}->stop if $self->{standby};
+    $self->{fake}->stop if $self->{fake};
+    system('umount', delete $self->{mounted}) if $self->{mounted};
+}
+
+
+sub DESTROY {
+    my ($self) = @_;
+
+    return if $self->{owner} != $$;
+
+    local ($@, $?);
+    eval { $self->stop };
 }
 
 

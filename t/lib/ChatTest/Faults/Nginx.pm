@@ -6,6 +6,7 @@ package ChatTest::Faults::Nginx;
 use strict;
 use warnings;
 
+use Time::Local qw(timegm);
 use ChatTest ();
 use ChatTest::Nginx ();
 
@@ -50,6 +51,13 @@ sub faults {
              $world->ready;
          }},
 
+        {id => 'F18', name => 'the clock jumps, by an hour and back',
+         times => 1, long => 3, fresh => 1, world => {
+             prepare => \&with_clock,
+             main => join('', map { "env $_;\n" } qw(FAKETIME_TIMESTAMP_FILE
+                 FAKETIME_DONT_FAKE_MONOTONIC FAKETIME_CACHE_DURATION)),
+         }, strike => \&jump},
+
         {id => 'H1', name => 'two hosts, one is killed', times => 2,
          long => 10, except => $killed, world => {hosts => [{}, {}]},
          strike => \&kill_host},
@@ -57,6 +65,17 @@ sub faults {
         {id => 'H2', name => 'two hosts without Redis, one is killed',
          times => 2, long => 10, except => $killed,
          world => {hosts => [{}, {}], redis => 0}, strike => \&kill_host},
+
+        {id => 'H3', name => 'rolling upgrade of two hosts, and back',
+         times => 1, long => 3, fresh => 1,
+         world => {hosts => [{modules => old()}, {modules => old()}]},
+         strike => \&roll},
+
+        {id => 'H4', name => 'rolling upgrade without Redis, and back',
+         times => 1, long => 3, fresh => 1,
+         world => {redis => 0,
+                   hosts => [{modules => old()}, {modules => old()}]},
+         strike => \&roll},
     );
 }
 
@@ -133,6 +152,82 @@ sub reload {
 
     for my $nginx (@{$world->{hosts}}) {
         gone($load, $nginx->reload);
+    }
+}
+
+
+# An hour forward, an hour back, and as it is.
+
+sub with_clock {
+    my ($world) = @_;
+
+    my ($library) = glob '/usr/lib/*/faketime/libfaketimeMT.so.1';
+
+    $world->{clock} = "$world->{root}/clock";
+    $world->{env} = {
+        LD_PRELOAD => $library // die("there is no libfaketime\n"),
+        FAKETIME_TIMESTAMP_FILE => $world->{clock},
+        FAKETIME_DONT_FAKE_MONOTONIC => 1, FAKETIME_CACHE_DURATION => 1,
+    };
+    set_clock($world, '+0');
+}
+
+sub set_clock {
+    my ($world, $offset) = @_;
+
+    open my $out, '>', "$world->{clock}.new" or die "$world->{clock}: $!\n";
+    print $out "$offset\n";
+    close $out;
+    rename "$world->{clock}.new", $world->{clock};
+}
+
+sub seconds_of {
+    my ($date) = @_;
+
+    my %month = map { (qw(Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov
+                          Dec))[$_] => $_ } 0 .. 11;
+    my ($day, $month, $year, $h, $m, $s)
+        = $date =~ /, (\d+) (\w+) (\d+) (\d+):(\d+):(\d+)/;
+
+    return timegm($s, $m, $h, $day, $month{$month}, $year);
+}
+
+sub jump {
+    my ($world, $load) = @_;
+
+    for my $offset ('+1h', '-1h', '+0') {
+        set_clock($world, $offset);
+
+        my ($nginx) = @{$world->{hosts}};
+        my $expected = time + {'+1h' => 3600, '-1h' => -3600, '+0' => 0}
+                              ->{$offset};
+
+        $load->until(sub {
+            my $date = $nginx->client->get('/support/v1/live')
+                             ->header('Date');
+            abs(seconds_of($date) - $expected) < 120;
+        }, 30, "nginx takes it for another time: $offset");
+        $load->flows(200);
+    }
+}
+
+
+# The module of an earlier commit, which the Makefile builds.
+
+sub old { return $ENV{CHAT_OLD_MODULE} || '(no CHAT_OLD_MODULE)' }
+
+# One host after the other leaves and comes back with the other module.
+
+sub roll {
+    my ($world, $load) = @_;
+
+    for my $module ($ENV{TEST_NGINX_LOAD_MODULES}, old()) {
+        for my $nginx (@{$world->{hosts}}) {
+            $nginx->stop('QUIT');
+            $nginx->{modules} = $module;
+            $nginx->start;
+            $load->flows(100);
+        }
     }
 }
 
