@@ -489,6 +489,10 @@ ngx_http_chat_feed_read_topic(ngx_http_chat_feed_read_t *read,
 
     t = read->topic;
 
+    /* whoever came first may have been somebody of another site */
+
+    t->site = read->actor.site->id;
+
     if (ngx_http_chat_feed_read_more(read, page)) {
         return;
     }
