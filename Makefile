@@ -94,7 +94,7 @@ FUZZERS :=	$(patsubst t/unit/fuzz/%.c,$(OUT)/fuzz/%,\
 FUZZ_SECONDS =	30
 OOM :=		$(OUT)/faults/oom.so
 # an earlier module for "make faults": a commit
-OLD :=		$(shell git rev-list -n 1 --skip=40 HEAD 2>/dev/null)
+OLD :=		$(shell git rev-list -n 1 --skip=25 HEAD 2>/dev/null)
 OLD_MODULE :=	$(OUT)/old/$(OLD)/build/$(NAME).so
 NPM :=		$(patsubst %/package-lock.json,%/node_modules/.package-lock.json,\
 		$(wildcard t/browser/package-lock.json \

@@ -3,10 +3,10 @@
 import fs from 'node:fs';
 
 // The text of a message follows from its id, so that a history need not hold
-// it: "<id>" or, where the id ends with "+<n>", the id and n characters more.
+// it: "<id>" or, where the id ends with ":<n>", the id and n characters more.
 
 export function textOf(m) {
-    const more = /\+(\d+)$/.exec(m);
+    const more = /:(\d+)$/.exec(m);
 
     return more ? `${m} ${'\u05e9x'.repeat(Number(more[1]) / 2)}` : m;
 }

@@ -34,7 +34,7 @@ export class Sender {
 
     async message() {
         const more = Math.random() < LONG
-            ? `+${2 * Math.ceil(Math.random() * 2700)}` : '';
+            ? `:${2 * Math.ceil(Math.random() * 2700)}` : '';
         const m = `${this.client.name}-${this.k.slice(-4)}-${++this.count}`
             + more;
         const note = Math.random() < this.notes;

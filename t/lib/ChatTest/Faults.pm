@@ -140,6 +140,8 @@ sub judge {
     is_deeply(findings($result), [], 'what was seen is what is stored')
         or diag explain $result->{violations};
     note(ChatTest::json_encode($result->{counts}));
+    is(join(' ', sort keys %{$result->{counts}{received}}), 'poll sse ws',
+       'by every transport');
 
     return row($result, $times);
 }

@@ -51,7 +51,7 @@ sub faults {
 # The defaults, but for the load, which is more than anybody does.
 
 sub limits {
-    return 'messages=100r/s burst=1000 sustained=10000r/m typing=100r/s '
+    return 'messages=20r/s burst=40 sustained=1200r/m typing=100r/s '
         . 'conversations=1000r/s handshakes=100r/s burst=1000 streams=100 '
         . 'tokens=100r/s burst=1000 address_messages=100000r/m '
         . 'agent=1000r/s';

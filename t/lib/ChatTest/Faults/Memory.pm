@@ -114,11 +114,9 @@ sub run {
 
     write_file($file, 0, 0, 0, 0);
 
-    my $world = do {
-        local $ENV{LD_PRELOAD} = "$ENV{CHAT_BUILD}/faults/oom.so";
-        local $ENV{FAULT_OOM} = $file;
-        ChatTest::World->new('memory', workers => 1);
-    };
+    my $world = ChatTest::World->new('memory', workers => 1, env => {
+        LD_PRELOAD => "$ENV{CHAT_BUILD}/faults/oom.so", FAULT_OOM => $file,
+    });
     my $nginx = $world->nginx;
     my ($visitor, $path) = visitor($nginx);
     my $agent = $nginx->client(token => $world->sites->[0]{agents}[0]{token});
@@ -128,7 +126,7 @@ sub run {
         my ($name, $act) = @$op;
 
         for my $k (1 .. $most) {
-            my ($worker) = ready($nginx);
+            my ($worker) = ready($nginx, "before $name, $k");
 
             write_file($file, $k, 0, 0, $worker);
             eval { $act->($visitor, $agent, $path, ++$count); 1 }
@@ -147,7 +145,7 @@ sub run {
         }
     }
 
-    ready($nginx);
+    ready($nginx, 'at the end');
     is_deeply(\%crashed, {}, 'no worker has died');
     is($visitor->post("$path/messages", {client_msg_id => 'last',
                                          text => 'still here'})->status, 201,
@@ -175,12 +173,12 @@ sub visitor {
 
 
 sub ready {
-    my ($nginx) = @_;
+    my ($nginx, $when) = @_;
 
     ChatTest::wait_until {
         my $answer = eval { $nginx->client->get('/support/v1/ready') };
         $answer && $answer->status == 200;
-    } 30 or die "not ready:\n" . $nginx->tail;
+    } 30 or die "not ready $when:\n" . $nginx->tail;
 
     return $nginx->worker_pids;
 }
