@@ -117,7 +117,7 @@ RECIPE =	$(TREE) $(OPTIONS) $(NGX_CONF_FLAGS) \
 		$(SRCS) $(DEPS) $(ASSETS)
 
 
-.PHONY:		all module install test soak faults asan valgrind fuzz check bench bench-packages demo clean help packages FORCE
+.PHONY:		all module install test shots soak faults asan valgrind fuzz check bench bench-packages demo clean help packages FORCE
 .DELETE_ON_ERROR:
 
 all:		module		## build the module (the default)
@@ -164,6 +164,15 @@ install:	module		## install it into nginx's modules directory
 test:		module $(UNITS) $(ECHO) $(NPM) $(LOAD)	## run the tests; T=<file>... only these
 	@t/lib/packages run test
 	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/lib/run $(T)
+
+# what the tests see of the widget, for the documentation
+
+shots:		module $(NPM)	## the pictures of docs/img
+	@t/lib/packages run test
+	@rm -rf $(OUT)/shots
+	@CHAT_SHOTS=$(OUT)/shots CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) \
+		t/lib/run t/browser/widget.t
+	@mkdir -p docs/img && cp $(OUT)/shots/widget-*.png docs/img
 
 # the module with a location that echoes, for the conformance of frames
 

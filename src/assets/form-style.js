@@ -59,6 +59,8 @@ export const STYLE = `
     line-height: 1.5;
     resize: none;
 }
+/* the field mostly has the focus: enough to see, not more */
+.input:focus-visible { outline: 2px solid var(--fg); outline-offset: -2px }
 .input::placeholder { color: var(--muted); opacity: 1 }
 .input[aria-invalid] { border-color: var(--bad) }
 .send {

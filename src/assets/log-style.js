@@ -22,6 +22,9 @@ export const STYLE = `
 .line p { margin: 0; min-block-size: 1em }
 .own { align-self: flex-end }
 .bubble {
+    inline-size: fit-content;
+    max-inline-size: 100%;
+    box-sizing: border-box;
     padding: 8px 14px;
     border: 1px solid transparent;
     border-radius: 18px;
@@ -31,7 +34,7 @@ export const STYLE = `
 }
 .own .bubble { background: var(--me); color: var(--me-fg, inherit) }
 .other .bubble { border-end-start-radius: 4px }
-.own .bubble { border-end-end-radius: 4px }
+.own .bubble { margin-inline-start: auto; border-end-end-radius: 4px }
 .who { margin-block-start: 8px !important }
 .who, .meta { color: var(--muted); font-size: .75rem }
 .own:not(.note) .who, .same,

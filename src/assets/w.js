@@ -163,7 +163,8 @@
 
         host.lang = settings.locale = lang;
         host.dir = rtl ? 'rtl' : 'ltr';
-        host.dataset.side = side === (rtl ? 'right' : 'left') ? 'start' : side;
+        host.dataset.side = side === (rtl ? 'right' : 'left') ? 'start'
+                                                              : side || 'end';
 
         if (!panel) {
             launcher.setAttribute('aria-label', WORDS[lang]);

@@ -152,8 +152,14 @@ export function createView(frame, i18n, actions) {
     /* The page was resized across the border of the two kinds of dialog. */
     narrow.addEventListener('change', () => {
         if (panel.open) {
+            const inside = panel.contains(root.activeElement);
+
             hide();
             show();
+
+            if (inside || narrow.matches) {
+                focus();
+            }
         }
 
         attr(launcher, 'hidden', panel.open && narrow.matches);
@@ -289,7 +295,8 @@ export function createView(frame, i18n, actions) {
 
         attr(intro, 'hidden', !beginning(state) || mine.length > 0);
         attr(over, 'hidden', status(state) !== 'resolved'
-                             || !!settings.single || mine.length > 0);
+                             || !!settings.single
+                             || mine.some((it) => it.state !== 'failed'));
 
         if (log) {
             attr(log.element, 'hidden', !intro.hidden);

@@ -81,6 +81,7 @@ export async function mount(frame) {
                                      new Date().toISOString());
 
             store.dispatch({ type: 'queued', item });
+            memory.talk(lane);
             await (await alive()).outbox.add(item);
 
             if (memory.draft(draftOf(lane)) === text) {
@@ -215,9 +216,10 @@ export async function mount(frame) {
         store.dispatch({ type: 'session', visitor: answer.visitor,
                          conversations: answer.conversations,
                          lane: fresh() });
-        memory.talk('');
-
-        if (!beginning(store.get())) {
+        if (beginning(store.get())) {
+            /* What another tab is about to begin is left to it. */
+            memory.talk(memory.last().startsWith('new:') ? memory.last() : '');
+        } else {
             memory.talk(store.get().lane);
             alive();
             await read(store.get().lane);
@@ -373,8 +375,7 @@ export async function mount(frame) {
             await panel.open();
 
             if (options?.send) {
-                await start();
-                actions.send(text);
+                await actions.send(text);
             } else {
                 view.write(text);
             }
