@@ -177,7 +177,7 @@ shots:		module $(NPM)	## the pictures of docs/img
 # the module with a location that echoes, for the conformance of frames
 
 $(ECHO):	FORCE
-	@$(MAKE) $(QUIET) BUILD=$(OUT)/echo \
+	@$(MAKE) $(QUIET) BUILD=$(OUT)/echo GOAL=modules \
 		CFLAGS='$(CFLAGS) -DNGX_HTTP_CHAT_WS_ECHO' module
 
 # a unit test names the sources and the libraries it is linked with
