@@ -288,6 +288,8 @@ static ngx_int_t
 ngx_http_chat_pg_result(ngx_http_chat_pg_t *pg, ngx_http_chat_pg_op_t *op,
     PGresult *res)
 {
+    ngx_uint_t  own;
+
     switch (PQresultStatus(res)) {
 
     case PGRES_PIPELINE_SYNC:
@@ -322,9 +324,18 @@ ngx_http_chat_pg_result(ngx_http_chat_pg_t *pg, ngx_http_chat_pg_op_t *op,
 
     default:
         ngx_http_chat_pg_refused(pg, op, res);
+
+        /*
+         * an error of libpq itself, out of memory, may stand in the place of
+         * a Sync: what follows would be taken for the answer to another op
+         */
+
+        own = (PQresultStatus(res) == PGRES_FATAL_ERROR
+               && PQresultErrorField(res, PG_DIAG_SQLSTATE) == NULL);
+
         PQclear(res);
 
-        return NGX_OK;
+        return own ? NGX_ERROR : NGX_OK;
     }
 }
 
