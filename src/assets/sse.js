@@ -10,15 +10,17 @@ import { clock, createLadder } from './backoff.js';
 
 const TYPE = 'text/event-stream';
 const SILENCE = 40000;
+const LONGEST = 60000;
 
 
 /**
  * Takes a stream of text apart.
  *
  * @param {(event: {id: string, type: string, data: string}) => void} onevent
+ * @param {(ms: number) => void} [onretry] how long to wait when it ends
  * @returns {(text: string) => void} to be called with each piece
  */
-export function createParser(onevent) {
+export function createParser(onevent, onretry) {
     let rest = '';
     let id = '';
     let type = '';
@@ -43,6 +45,8 @@ export function createParser(onevent) {
             type = value;
         } else if (name === 'id') {
             id = value;
+        } else if (name === 'retry' && /^\d+$/.test(value)) {
+            onretry?.(Math.min(Number(value), LONGEST));
         }
     }
 
@@ -96,12 +100,17 @@ export function subscribe(api, topic, sink, time = clock) {
  */
 async function run(api, topic, sink, signal, time, sleep) {
     const ladder = createLadder(time);
+    let retry = 0;
+    const onretry = (/** @type {number} */ ms) => {
+        retry = ms;
+    };
 
     while (!signal.aborted) {
         let pause = 0;
 
         try {
-            pause = await read(api, topic, sink, signal, time, ladder.up);
+            pause = await read(api, topic, sink, signal, time, ladder.up,
+                               onretry);
         } catch (error) {
             const problem = asProblem(error);
 
@@ -116,7 +125,7 @@ async function run(api, topic, sink, signal, time, sleep) {
             }
 
             sink.line(false);
-            pause = problem.retryAfter;
+            pause = problem.retryAfter || retry;
         }
 
         if (!signal.aborted) {
@@ -135,9 +144,10 @@ async function run(api, topic, sink, signal, time, sleep) {
  * @param {AbortSignal} signal
  * @param {Clock} time
  * @param {() => void} onup
+ * @param {(ms: number) => void} onretry
  * @returns {Promise<number>} how long the server wants the client to wait
  */
-async function read(api, topic, sink, signal, time, onup) {
+async function read(api, topic, sink, signal, time, onup, onretry) {
     const stop = new AbortController();
     const text = new TextDecoder();
     const cancel = () => stop.abort();
@@ -158,7 +168,7 @@ async function read(api, topic, sink, signal, time, onup) {
                 sink.line(true);
             }
         }
-    });
+    }, onretry);
 
     signal.addEventListener('abort', cancel);
 

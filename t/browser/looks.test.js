@@ -225,6 +225,66 @@ function picture(page, lang, state, look, width) {
 }
 
 
+test('texts half as long again find their place', async () => {
+    const { page, context } = await open(browser, 'about:blank', {
+        viewport: { width: 320, height: 568 } });
+    const long = (text) => text.replace(/(\w+)(?![^{]*\})/g, '$1$1');
+
+    await page.route(/en-widget/, async (route) => {
+        const catalogue = Object.fromEntries(Object.entries(WORDS.en).map(
+            ([key, value]) => [key, typeof value === 'string' ? long(value)
+                : Object.fromEntries(Object.entries(value).map(
+                    ([form, text]) => [form, long(text)]))]));
+
+        await route.fulfill({
+            contentType: 'text/javascript',
+            body: `export default ${JSON.stringify(catalogue)}` });
+    });
+    await embed(page);
+    await page.getByRole('button', { name: 'Open chat' }).click();
+    await page.getByRole('textbox').fill(`${'Wide'.repeat(60)} ${mark}`);
+    await page.getByRole('textbox').press('Enter');
+    await page.locator('[data-state=sent]').waitFor();
+    await page.getByRole('button', { name: 'MoreMore' }).click();
+    await page.locator('.menu button').first().waitFor();
+    await accessible(page);
+    assert.deepEqual(await hostOf(page, (host) => [
+        ...host.shadowRoot.querySelectorAll('.panel, .panel *')]
+        .filter((it) => it.checkVisibility() && it.localName !== 'textarea'
+                && it.scrollWidth > it.clientWidth + 1 && it.clientWidth > 1
+                && getComputedStyle(it).display !== 'inline')
+        .map((it) => it.className)), []);
+    await context.close();
+});
+
+
+test('the log is a polite live region for what is added', async () => {
+    const { page, context } = await open(browser, 'about:blank');
+    const session = await context.newCDPSession(page);
+
+    await embed(page);
+    await page.getByRole('button', { name: 'Open chat' }).click();
+    await page.getByRole('textbox').fill(`Live ${mark}`);
+    await page.getByRole('textbox').press('Enter');
+    await page.getByText('Sent').waitFor();
+
+    const { nodes } = await session.send('Accessibility.getFullAXTree');
+    const of = (role) => nodes.filter((it) => it.role?.value === role);
+    const value = (node, name) => node.properties.find(
+        (it) => it.name === name)?.value.value;
+    const [log] = of('log');
+
+    assert.equal(of('log').length, 1);
+    assert.equal(log.name.value, 'Messages');
+    assert.equal(value(log, 'live'), 'polite');
+    assert.equal(value(log, 'atomic') || false, false);
+    assert.equal(value(log, 'relevant'), 'additions');
+    assert.equal(value(log, 'busy') || false, false);
+    assert.equal(of('dialog')[0].name.value, 'Chat with us');
+    await context.close();
+});
+
+
 test('the keyboard alone: open, write, list, menu, close', async () => {
     const { page, context, faults } = await open(browser, 'about:blank');
     const press = async (...keys) => {

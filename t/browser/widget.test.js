@@ -239,6 +239,62 @@ test('an agent is seen, heard of while away, and what is seen is', async () => {
 });
 
 
+test('a message that nobody sees is in the title and heard, unless muted',
+     async () =>
+{
+    const agent = desk();
+    const { page, context } = await open(browser, 'about:blank');
+
+    await page.addInitScript(() => {
+        window.tones = 0;
+        window.AudioContext = class {
+            currentTime = 0;
+            destination = {};
+            createOscillator() {
+                window.tones++;
+
+                return { frequency: {}, connect: (to) => to, start() {},
+                         stop() {} };
+            }
+            createGain() {
+                return { connect: (to) => to, gain: {
+                    setValueAtTime() {}, linearRampToValueAtTime() {},
+                    exponentialRampToValueAtTime() {} } };
+            }
+        };
+    });
+    await page.goto(site.page);
+
+    const title = await page.title();
+    const look = (at) => page.evaluate((state) => {
+        Object.defineProperty(document, 'visibilityState',
+                              { value: state, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+    }, at);
+
+    await openChat(page);
+    await write(page, 'Write a message', `Sound ${mark}`);
+    await page.getByText('Sent').waitFor();
+
+    const id = await agent.find(`Sound ${mark}`);
+
+    await look('hidden');
+    await agent.say(id, `Heard ${mark}`);
+    await until(async () => assert.equal(await page.title(), `(1) ${title}`));
+    assert.equal(await page.evaluate(() => window.tones), 2);
+    await look('visible');
+    await until(async () => assert.equal(await page.title(), title));
+
+    await page.getByRole('button', { name: 'More' }).click();
+    await page.getByRole('button', { name: 'Turn sound off' }).click();
+    await look('hidden');
+    await agent.say(id, `Quiet ${mark}`);
+    await until(async () => assert.match(await page.title(), /^\(/));
+    assert.equal(await page.evaluate(() => window.tones), 2);
+    await context.close();
+});
+
+
 test('addresses are links that lead where they say', async () => {
     const { page, context } = await open(browser, site.page);
 

@@ -84,6 +84,15 @@ test('sse: events, comments, ids and several lines of data', () => {
 });
 
 
+test('sse: how long to wait is a number, within reason', () => {
+    const waits = [];
+    const feed = createParser(() => {}, (ms) => waits.push(ms));
+
+    feed('retry: 1500\n\nretry: soon\nretry: 999999999\n\n');
+    assert.deepEqual(waits, [1500, 60000]);
+});
+
+
 test('sse: whatever ends the lines and wherever it is cut', () => {
     const lines = ['id: e.7', 'event: status', 'data: a: b', 'data:  c', '',
                    'data: d', '', ''];
