@@ -129,7 +129,6 @@ sub run {
             my ($worker) = ready($nginx, "before $name, $k");
 
             write_file($file, $k, 0, 0, $worker);
-            eval { $act->($visitor, $agent, $path, ++$count); 1 }
             eval { $act->($visitor, $agent, $path, ++$count) };
 
             my ($left) = read_file($file);
