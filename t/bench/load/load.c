@@ -269,30 +269,34 @@ load_drain(void)
 {
     unsigned       i;
     int64_t        inflight;
-    uint64_t       limit, unique, last;
+    uint64_t       limit, unique, last, away, left;
     load_stats_t  *s;
 
     last = 0;
+    left = 0;
     limit = load_now() + (uint64_t) (load_options.drain * 1e9);
 
     while (!load_stopped && load_now() < limit) {
         inflight = 0;
         unique = 0;
+        away = 0;
 
         for (i = 0; i < load_options.procs; i++) {
             s = &load_shared->stats[i];
             inflight += s->inflight;
             unique += load_options.count ? s->counted : s->unique;
+            away += s->sub_open - s->sub_resumed;
         }
 
         if (inflight == 0 && unique >= load_report_expected()
-            && !load_odd())
+            && !load_odd() && (away == 0 || !load_options.storm))
         {
             break;
         }
 
-        if (unique != last) {
+        if (unique != last || away != left) {
             last = unique;
+            left = away;
             limit = load_now() + (uint64_t) (load_options.drain * 1e9);
         }
 

@@ -25,6 +25,11 @@ sub {
         'node' => $setup->node,
     );
 
+    if ($bench->{other}) {
+        splice @order, 1, 0, 'other';
+        $t{other} = $setup->chat('redis', module => $bench->{other});
+    }
+
     my $results = $bench->alternate(map {
         my $t = $t{$_};
         [$_ => sub { $setup->load($t)->traffic($t, conversations => $n) }];
@@ -51,6 +56,10 @@ sub {
                        Bench::ratio($rate{'chat, Redis'}, $rate{$peer}),
                        $goal{$peer});
     }
+
+    $bench->figure('other / chat, Redis',
+                   Bench::ratio(@rate{'other', 'chat, Redis'}))
+        if $bench->{other};
 
     # how it is over TLS, by the other transports, and sent over WebSocket
 

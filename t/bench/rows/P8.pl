@@ -34,7 +34,7 @@ sub {
                 groups => [Bench::Load::subscribers($t, $n)],
                 Bench::Load::publishers($t, 32), channels => $n,
                 vars => $t->{vars}, rate => 500, storm => '', away => 1,
-                'connect-inflight' => 10000, 'connect-rate' => 5000,
+                'connect-inflight' => 1000, 'connect-rate' => 5000,
                 warmup => 0.1, duration => $t->{tls} ? 8 : 4, drain => 20);
             my $last = $reads->();
 

@@ -58,7 +58,7 @@ sub redis {
 
 
 # nginx(bench, name, option...): kind (chat, nchan, nchan-redis or bare),
-# workers, redis (the server), conninfo, connections, main.
+# workers, redis (the server), conninfo, connections, main, module.
 
 sub nginx {
     my ($class, $bench, $name, %opt) = @_;
@@ -80,7 +80,8 @@ sub nginx {
         REDIS_PORT => $opt{redis} ? $opt{redis}{port} : 0,
         REDIS => $opt{redis} ? "chat_redis     redis://127.0.0.1:"
                                . "$opt{redis}{port};" : '',
-        MODULE => $opt{kind} eq 'chat' ? "load_module $bench->{module};"
+        MODULE => $opt{kind} eq 'chat' ? "load_module " . ($opt{module} // $bench->{module})
+                                      . ';'
                 : $opt{kind} =~ /^nchan/ ? "load_module $nchan;" : '',
     );
 

@@ -42,7 +42,7 @@ sub add {
 sub chat {
     my ($self, $carrier, %opt) = @_;
 
-    my $name = "chat_$carrier";
+    my $name = "chat_$carrier" . ($opt{module} ? '_other' : '');
     my $vars = $self->{vars}{$name}
         //= $self->{store}->traffic($name, $self->{conversations});
     my $server = $self->add(Bench::Server->nginx($self->{bench}, $name,
