@@ -174,11 +174,13 @@ shots:		module $(NPM)	## the pictures of docs/img
 		t/lib/run t/browser/widget.t
 	@mkdir -p docs/img && cp $(OUT)/shots/widget-*.png docs/img
 
-# the module with a location that echoes, for the conformance of frames
+# the module with a location that echoes, for the conformance of frames, and
+# with times for which tests need not wait
 
 $(ECHO):	FORCE
 	@$(MAKE) $(QUIET) BUILD=$(OUT)/echo GOAL=modules \
-		CFLAGS='$(CFLAGS) -DNGX_HTTP_CHAT_WS_ECHO' module
+		CFLAGS='$(CFLAGS) $(addprefix -DNGX_HTTP_CHAT_,WS_ECHO \
+		WS_STALL=4000 SSE_STALL=4000 SSE_LIFE=6000)' module
 
 # a unit test names the sources and the libraries it is linked with
 

@@ -19,11 +19,19 @@
 
 /* ms */
 #define NGX_HTTP_CHAT_SSE_HEARTBEAT  20000
-#define NGX_HTTP_CHAT_SSE_STALL      30000
-#define NGX_HTTP_CHAT_SSE_LIFE       600000  /* a fifth more or less */
 #define NGX_HTTP_CHAT_SSE_BYE        1000    /* to read the end */
 #define NGX_HTTP_CHAT_SSE_RETRY      1500    /* up to twice of it */
 #define NGX_HTTP_CHAT_SSE_AGAIN      1000    /* PostgreSQL was away */
+
+/* shorter in the build for tests */
+
+#ifndef NGX_HTTP_CHAT_SSE_STALL
+#define NGX_HTTP_CHAT_SSE_STALL      30000
+#endif
+
+#ifndef NGX_HTTP_CHAT_SSE_LIFE
+#define NGX_HTTP_CHAT_SSE_LIFE       600000  /* a fifth more or less */
+#endif
 
 
 static ngx_int_t ngx_http_chat_sse_resume(ngx_http_request_t *r,

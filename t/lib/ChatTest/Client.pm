@@ -14,7 +14,7 @@ use HTTPResponse ();
 
 
 # Options: port, visitor or agent (a label), token, headers (array of lines),
-# keepalive (one connection for all requests), prefix.
+# keepalive (one connection for all requests), prefix, rcvbuf (bytes).
 
 sub new {
     my ($class, %opt) = @_;
@@ -32,9 +32,14 @@ sub connection {
 
     return $self->{socket} if $self->{socket};
 
-    my $socket = IO::Socket::INET->new(
-        PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Timeout => 5,
-    ) or die "cannot connect to port $self->{port}: $!\n";
+    my $socket = IO::Socket::INET->new(Proto => 'tcp', Timeout => 5)
+        or die "cannot make a socket: $!\n";
+
+    setsockopt $socket, Socket::SOL_SOCKET(), Socket::SO_RCVBUF(),
+               pack 'i', $self->{rcvbuf} if $self->{rcvbuf};
+    connect $socket, Socket::pack_sockaddr_in($self->{port},
+                                              Socket::inet_aton('127.0.0.1'))
+        or die "cannot connect to port $self->{port}: $!\n";
 
     $socket->blocking(0);
     $self->{socket} = $socket if $self->{keepalive};

@@ -5,6 +5,7 @@ package ChatTest::EventStream;
 use strict;
 use warnings;
 
+use Errno qw(EAGAIN EINTR);
 use IO::Select ();
 use Time::HiRes qw(time);
 use ChatTest ();
@@ -12,7 +13,7 @@ use ChatTest::Client ();
 
 
 # Starts a stream.  Options: port, visitor or agent (a label), token, query
-# (text), headers (array of lines), rcvbuf (1: small).
+# (text), headers (array of lines), rcvbuf (bytes).
 
 sub new {
     my ($class, %opt) = @_;
@@ -23,57 +24,75 @@ sub new {
     my $call = $client->start('GET', "/support/v1/stream?$query",
         headers => ['Accept: text/event-stream', @{$headers // []}]);
 
-    return bless {call => $call, socket => $call->{socket}, at => 0,
+    return bless {call => $call, socket => $call->{socket}, in => '',
                   text => '', events => [], comments => 0}, $class;
 }
 
 
-# Takes what has arrived apart: events as [name, data, id].
+# Takes what has arrived apart: events as [name, data, id].  An answer that is
+# no stream is left to json().
 
 sub poll {
     my ($self) = @_;
 
-    my $call = $self->{call};
+    for ( ;; ) {
+        my $n = sysread $self->{socket}, $self->{in}, 65536,
+                        length $self->{in};
 
-    $call->poll;
-    $self->{eof} = $call->{over};
+        next if !defined $n && $! == EINTR;
+        last if !defined $n && $! == EAGAIN;
 
-    if (!defined $self->{status}) {
-        my ($head) = $call->{bytes} =~ /\A(.*?\r\n)\r\n/s or return;
-
-        $self->{at} = length($head) + 2;
-        ($self->{status}) = $head =~ m{\AHTTP/1\.1 (\d+)};
-        $self->{head} = $head;
+        $self->{eof} = 1 if !$n;
+        last if !$n || !$self->take;
     }
 
-    return if $self->{head} !~ /^Content-Type: text\/event-stream/mi;
+    $self->take;
+}
 
-    while (substr($call->{bytes}, $self->{at}) =~ /\A(?:\r\n)?([0-9a-f]+)\r\n/)
-    {
-        my $begin = $self->{at} + $+[0];
-        my $length = hex $1;
+sub take {
+    my ($self) = @_;
+
+    if (!defined $self->{head}) {
+        my ($head) = $self->{in} =~ /\A(.*?\r\n)\r\n/s or return 1;
+
+        $self->{head} = $head;
+        ($self->{status}) = $head =~ m{\AHTTP/1\.1 (\d+)};
+        $self->{stream} = $head =~ m{^Content-Type: text/event-stream}mi;
+        substr $self->{in}, 0, length($head) + 2, '' if $self->{stream};
+    }
+
+    return 1 if !$self->{stream};
+
+    my $at = 0;
+
+    while (substr($self->{in}, $at, 16) =~ /\A(?:\r\n)?([0-9a-f]+)\r\n/) {
+        my ($begin, $length) = ($at + $+[0], hex $1);
 
         $self->{ended} = 1, last if $length == 0;
-        last if length $call->{bytes} < $begin + $length;
+        last if length $self->{in} < $begin + $length;
 
-        $self->{text} .= substr $call->{bytes}, $begin, $length;
-        $self->{at} = $begin + $length;
+        $self->{text} .= substr $self->{in}, $begin, $length;
+        $at = $begin + $length;
     }
 
-    # what has been read is not kept: streams are long
+    substr $self->{in}, 0, $at, '';
+    $self->events;
 
-    if ($self->{at} > 65536) {
-        substr $call->{bytes}, 0, $self->{at}, "HTTP/1.1 200 OK\r\n"
-            . "Transfer-Encoding: chunked\r\n\r\n";
-        $self->{at} = index($call->{bytes}, "\r\n\r\n") + 4;
-    }
+    return @{$self->{events}} < 1000;
+}
 
-    while ($self->{text} =~ s/\A(.*?)\n\n//s) {
-        my %field = map { /^(\w+): ?(.*)/ ? ($1 => $2) : () } split /\n/, $1;
+sub events {
+    my ($self) = @_;
 
-        $self->{comments}++ if $1 =~ /^:/;
-        next if !defined $field{data};
-        push @{$self->{events}}, [$field{event}, $field{data}, $field{id}];
+    my @parts = split /\n\n/, $self->{text}, -1;
+    $self->{text} = pop @parts // '';
+
+    for (@parts) {
+        my %field = map { /^(\w+): ?(.*)/ ? ($1 => $2) : () } split /\n/;
+
+        $self->{comments}++ if /^:/;
+        push @{$self->{events}}, [@field{qw(event data id)}]
+            if defined $field{data};
     }
 }
 
@@ -97,11 +116,17 @@ sub header {
 
 # The body of an answer that is no stream.
 
-sub json { return $_[0]{call}->wait(30)->json }
+sub json {
+    my ($self) = @_;
+
+    $self->status;
+    $self->{call}{bytes} = $self->{in};
+    return $self->{call}->wait(30)->json;
+}
 
 
-# The next event of a type, or any, as data with "id"; those before it are
-# dropped.  undef when it does not come in time, or the stream ends.
+# The next event of a type, or any, as data with its "cursor"; those before it
+# are dropped.  undef when it does not come in time, or the stream ends.
 
 sub next {
     my ($self, $type, $seconds) = @_;
@@ -109,7 +134,7 @@ sub next {
     my $deadline = time + ($seconds // 30);
 
     for ( ;; ) {
-        $self->poll;
+        $self->poll if !@{$self->{events}};
 
         while (my $event = shift @{$self->{events}}) {
             next if defined $type && $event->[0] ne $type;
