@@ -11,6 +11,7 @@ use ChatTest;
 use ChatTest::EventStream;
 use ChatTest::Nginx;
 use ChatTest::Redis;
+use ChatTest::Sql::Session;
 use ChatTest::WebSocket;
 
 my $redis = ChatTest::Redis->new('own');
@@ -213,8 +214,20 @@ for my $case ('with Redis', 'without Redis', 'without anybody who waits') {
     my $began = time;
 
     if ($case eq 'without anybody who waits') {
+        # gone while PostgreSQL is at it, not before the request is read
+        my $lock = ChatTest::Sql::Session->new(ChatTest::postgres());
+        $lock->rows('BEGIN');
+        $lock->rows("SELECT 1 FROM chat.agent_session WHERE agent = '"
+                    . agent($label) . "' FOR UPDATE");
+
         my $call = $out->start('DELETE', '/support/v1/agent/session');
+        wait_until {
+            psql("SELECT count(*) FROM pg_stat_activity
+                   WHERE wait_event_type = 'Lock'") > 0;
+        } or die "nobody waits for the session\n";
+
         $call->abort;
+        $lock->rows('COMMIT');
 
     } else {
         is($out->delete('/support/v1/agent/session')->status, 204,
