@@ -226,8 +226,11 @@ ngx_http_chat_feed_deliver(ngx_http_chat_subscriber_t *s, void *data)
 
     ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_EVENTS_OUT,
                        ngx_http_chat_counter_event(f->transport, 0), 1);
-    ngx_http_chat_counter_observe(NGX_HTTP_CHAT_S_DELIVER_TIME,
-                                  ngx_http_chat_feed_age(event));
+
+    if (event->created > 0) {
+        ngx_http_chat_counter_observe(NGX_HTTP_CHAT_S_DELIVER_TIME,
+                                      ngx_http_chat_feed_age(event));
+    }
 
     f->calls->event(f, event);
 }

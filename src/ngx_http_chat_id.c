@@ -225,6 +225,51 @@ ngx_http_chat_time_write(u_char *p, int64_t ms)
 }
 
 
+int64_t
+ngx_http_chat_time_parse(u_char *p)
+{
+    int                n, field[7];
+    time_t             sec;
+    struct tm          tm;
+    const char        *c;
+    static const char  format[] = "0000-11-22T33:44:55.666Z";
+
+    ngx_memzero(field, sizeof(field));
+
+    for (c = format; *c != '\0'; c++, p++) {
+
+        if (*c < '0' || *c > '6') {
+
+            if (*p != (u_char) *c) {
+                return -1;
+            }
+
+            continue;
+        }
+
+        if (*p < '0' || *p > '9') {
+            return -1;
+        }
+
+        n = *c - '0';
+        field[n] = field[n] * 10 + (*p - '0');
+    }
+
+    ngx_memzero(&tm, sizeof(struct tm));
+
+    tm.tm_year = field[0] - 1900;
+    tm.tm_mon = field[1] - 1;
+    tm.tm_mday = field[2];
+    tm.tm_hour = field[3];
+    tm.tm_min = field[4];
+    tm.tm_sec = field[5];
+
+    sec = timegm(&tm);
+
+    return sec < 0 ? -1 : (int64_t) sec * 1000 + field[6];
+}
+
+
 /* the lowest width digits of value */
 
 static u_char *

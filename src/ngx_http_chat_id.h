@@ -53,6 +53,9 @@ u_char *ngx_http_chat_cursor_write(u_char *p, u_char *epoch, int64_t seq);
 /* RFC 3339 in UTC with milliseconds; ms since the epoch; returns the end */
 u_char *ngx_http_chat_time_write(u_char *p, int64_t ms);
 
+/* of NGX_HTTP_CHAT_TIME_LEN bytes as above: ms since the epoch; -1: is none */
+int64_t ngx_http_chat_time_parse(u_char *p);
+
 /* milliseconds since the epoch of the cached wall clock */
 int64_t ngx_http_chat_time_now(void);
 

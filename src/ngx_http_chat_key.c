@@ -7,8 +7,12 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+/* HMAC_CTX, the one that OpenSSL 1.1 has as well */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "ngx_http_chat_base64.h"
 #include "ngx_http_chat_key.h"
@@ -36,16 +40,11 @@
 #define NGX_HTTP_CHAT_TOKEN_PURPOSE  "chat visitor"
 
 
-/* of SHA-256 */
-#define NGX_HTTP_CHAT_TOKEN_BLOCK    64
-
-
-/* digests that have read the key: the rest is a copy and a few bytes */
+/* has read the key: HMAC() would do so anew for each token */
 
 typedef struct {
     ngx_http_chat_key_t       key;
-    EVP_MD_CTX               *inner;
-    EVP_MD_CTX               *outer;
+    HMAC_CTX                 *ctx;
 } ngx_http_chat_token_mac_t;
 
 
@@ -55,16 +54,12 @@ static u_char *ngx_http_chat_key_hex(u_char *p, u_char *last, u_char *dst,
     size_t size, size_t *n);
 static ngx_int_t ngx_http_chat_token_hmac(ngx_http_chat_key_t *key,
     u_char *token, u_char *hmac);
-static ngx_http_chat_token_mac_t *ngx_http_chat_token_mac(
-    ngx_http_chat_key_t *key);
-static EVP_MD_CTX *ngx_http_chat_token_pad(EVP_MD_CTX *ctx,
-    ngx_http_chat_key_t *key, u_char pad);
+static HMAC_CTX *ngx_http_chat_token_mac(ngx_http_chat_key_t *key);
 
 
-/* of the last keys that were used; OpenSSL makes an HMAC anew each time */
+/* of the last keys that were used, the newest first */
 static ngx_http_chat_token_mac_t
                         ngx_http_chat_token_macs[NGX_HTTP_CHAT_MAX_KEYS];
-static EVP_MD_CTX      *ngx_http_chat_token_digest;
 
 
 ngx_int_t
@@ -290,28 +285,20 @@ ngx_http_chat_token_verify(ngx_http_chat_keys_t *keys, u_char *p, size_t len,
 }
 
 
-/* RFC 2104; a key is no longer than a block */
-
 static ngx_int_t
 ngx_http_chat_token_hmac(ngx_http_chat_key_t *key, u_char *token, u_char *hmac)
 {
-    u_char                      inner[32];
-    EVP_MD_CTX                 *ctx;
-    ngx_http_chat_token_mac_t  *mac;
+    HMAC_CTX  *ctx;
 
-    mac = ngx_http_chat_token_mac(key);
-    ctx = ngx_http_chat_token_digest;
+    ctx = ngx_http_chat_token_mac(key);
 
-    if (mac == NULL
-        || EVP_MD_CTX_copy_ex(ctx, mac->inner) != 1
-        || EVP_DigestUpdate(ctx, NGX_HTTP_CHAT_TOKEN_PURPOSE,
-                            sizeof(NGX_HTTP_CHAT_TOKEN_PURPOSE))
+    if (ctx == NULL
+        || HMAC_Init_ex(ctx, NULL, 0, NULL, NULL) != 1
+        || HMAC_Update(ctx, (u_char *) NGX_HTTP_CHAT_TOKEN_PURPOSE,
+                       sizeof(NGX_HTTP_CHAT_TOKEN_PURPOSE))
            != 1
-        || EVP_DigestUpdate(ctx, token, NGX_HTTP_CHAT_TOKEN_HMAC) != 1
-        || EVP_DigestFinal_ex(ctx, inner, NULL) != 1
-        || EVP_MD_CTX_copy_ex(ctx, mac->outer) != 1
-        || EVP_DigestUpdate(ctx, inner, sizeof(inner)) != 1
-        || EVP_DigestFinal_ex(ctx, hmac, NULL) != 1)
+        || HMAC_Update(ctx, token, NGX_HTTP_CHAT_TOKEN_HMAC) != 1
+        || HMAC_Final(ctx, hmac, NULL) != 1)
     {
         return NGX_ERROR;
     }
@@ -322,76 +309,58 @@ ngx_http_chat_token_hmac(ngx_http_chat_key_t *key, u_char *token, u_char *hmac)
 
 /* NULL on no memory */
 
-static ngx_http_chat_token_mac_t *
+static HMAC_CTX *
 ngx_http_chat_token_mac(ngx_http_chat_key_t *key)
 {
+    HMAC_CTX                   *ctx;
     ngx_uint_t                  i;
     ngx_http_chat_token_mac_t  *mac;
 
     for (i = 0; i < NGX_HTTP_CHAT_MAX_KEYS; i++) {
         mac = &ngx_http_chat_token_macs[i];
 
-        if (mac->key.len == key->len
+        if (mac->ctx != NULL && mac->key.len == key->len
             && ngx_memcmp(mac->key.key, key->key, key->len) == 0)
         {
-            return mac;
+            return mac->ctx;
         }
     }
 
-    /* others, with another configuration: the oldest goes */
+    ctx = HMAC_CTX_new();
 
-    mac = &ngx_http_chat_token_macs[NGX_HTTP_CHAT_MAX_KEYS - 1];
-
-    EVP_MD_CTX_free(mac->inner);
-    EVP_MD_CTX_free(mac->outer);
-
-    ngx_memmove(&ngx_http_chat_token_macs[1], ngx_http_chat_token_macs,
-                sizeof(ngx_http_chat_token_macs)
-                - sizeof(ngx_http_chat_token_mac_t));
-
-    mac = ngx_http_chat_token_macs;
-    ngx_memzero(mac, sizeof(ngx_http_chat_token_mac_t));
-
-    if (ngx_http_chat_token_digest == NULL) {
-        ngx_http_chat_token_digest = EVP_MD_CTX_new();
-    }
-
-    mac->inner = ngx_http_chat_token_pad(EVP_MD_CTX_new(), key, 0x36);
-    mac->outer = ngx_http_chat_token_pad(EVP_MD_CTX_new(), key, 0x5c);
-
-    if (mac->inner == NULL || mac->outer == NULL
-        || ngx_http_chat_token_digest == NULL)
+    if (ctx == NULL
+        || HMAC_Init_ex(ctx, key->key, (int) key->len, EVP_sha256(), NULL)
+           != 1)
     {
+        HMAC_CTX_free(ctx);
         return NULL;
     }
 
-    mac->key = *key;
+    /* another key, of another configuration: the oldest goes */
 
-    return mac;
+    mac = ngx_http_chat_token_macs;
+
+    HMAC_CTX_free(mac[NGX_HTTP_CHAT_MAX_KEYS - 1].ctx);
+
+    ngx_memmove(&mac[1], mac, (NGX_HTTP_CHAT_MAX_KEYS - 1)
+                              * sizeof(ngx_http_chat_token_mac_t));
+
+    mac->key = *key;
+    mac->ctx = ctx;
+
+    return ctx;
 }
 
 
-/* the digest after the padded key; frees it and returns NULL on error */
-
-static EVP_MD_CTX *
-ngx_http_chat_token_pad(EVP_MD_CTX *ctx, ngx_http_chat_key_t *key, u_char pad)
+void
+ngx_http_chat_key_exit(void)
 {
-    u_char      block[NGX_HTTP_CHAT_TOKEN_BLOCK];
     ngx_uint_t  i;
 
-    for (i = 0; i < sizeof(block); i++) {
-        block[i] = (i < key->len ? key->key[i] : 0) ^ pad;
+    for (i = 0; i < NGX_HTTP_CHAT_MAX_KEYS; i++) {
+        HMAC_CTX_free(ngx_http_chat_token_macs[i].ctx);
     }
 
-    if (ctx == NULL
-        || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1
-        || EVP_DigestUpdate(ctx, block, sizeof(block)) != 1)
-    {
-        EVP_MD_CTX_free(ctx);
-        ctx = NULL;
-    }
-
-    OPENSSL_cleanse(block, sizeof(block));
-
-    return ctx;
+    OPENSSL_cleanse(ngx_http_chat_token_macs,
+                    sizeof(ngx_http_chat_token_macs));
 }

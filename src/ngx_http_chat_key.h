@@ -63,5 +63,8 @@ ngx_int_t ngx_http_chat_token_verify(ngx_http_chat_keys_t *keys, u_char *p,
     size_t len, u_char *site, int64_t now, ngx_http_chat_id_t *visitor,
     int64_t *issued);
 
+/* frees what sign and verify keep; of a process that ends */
+void ngx_http_chat_key_exit(void);
+
 
 #endif /* _NGX_HTTP_CHAT_KEY_H_INCLUDED_ */

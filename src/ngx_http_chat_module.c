@@ -12,6 +12,7 @@
 #include "ngx_http_chat_drain.h"
 #include "ngx_http_chat_early.h"
 #include "ngx_http_chat_feed.h"
+#include "ngx_http_chat_key.h"
 #include "ngx_http_chat_limit.h"
 #include "ngx_http_chat_redis.h"
 #include "ngx_http_chat_revoke.h"
@@ -502,6 +503,7 @@ ngx_http_chat_exit_process(ngx_cycle_t *cycle)
     ngx_http_chat_auth_exit();
     ngx_http_chat_topic_exit();
     ngx_http_chat_limit_exit();
+    ngx_http_chat_key_exit();
 
     ngx_http_chat_running = 0;
 }

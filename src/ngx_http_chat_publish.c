@@ -8,6 +8,7 @@
 #include "ngx_http_chat_topic.h"
 
 
+static int64_t ngx_http_chat_topic_created(ngx_str_t *json);
 static void ngx_http_chat_topic_marked(ngx_http_chat_id_t *conversation);
 
 
@@ -70,11 +71,27 @@ ngx_http_chat_topic_on_event(ngx_http_chat_bus_message_t *m)
                                      &m->data);
 
     if (event != NULL) {
+        event->created = ngx_http_chat_topic_created(&m->data);
         ngx_http_chat_topic_dispatch(ngx_http_chat_topic_of(topic), event);
         ngx_http_chat_event_release(event);
     }
 
     ngx_http_chat_topic_wake(m->site);
+}
+
+
+/* an event ends with "created_at":"<time>"} */
+
+static int64_t
+ngx_http_chat_topic_created(ngx_str_t *json)
+{
+    if (json->len < NGX_HTTP_CHAT_TIME_LEN + sizeof("\"}") - 1) {
+        return -1;
+    }
+
+    return ngx_http_chat_time_parse(json->data + json->len
+                                    - (sizeof("\"}") - 1)
+                                    - NGX_HTTP_CHAT_TIME_LEN);
 }
 
 

@@ -119,6 +119,11 @@ sub carried {
 
 carried('at first');
 
+cmp_ok(status($nginx, 'chat_deliver_seconds_count'), '>', 0,
+       'deliveries are timed');
+cmp_ok(status($nginx, 'chat_deliver_seconds_sum'), '<', 60,
+       'from when the event was stored, also on another worker');
+
 # one of more than 8 KiB travels as a hint
 {
     my $next = $agent->get("$path/events")->json->{next};

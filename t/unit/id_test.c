@@ -27,6 +27,7 @@ static void cursor(const char *name, const char *text, int64_t seq);
 static void no_cursor(const char *name, const char *text);
 static void times(void);
 static void at(int64_t ms, const char *expected);
+static void no_time(const char *text);
 
 
 /* of the core, and read by ngx_timeofday() */
@@ -215,6 +216,11 @@ times(void)
     at(INT64_MAX, "9999-12-31T23:59:59.999Z");
     at(-1, "1970-01-01T00:00:00.000Z");
     at(INT64_MIN, "1970-01-01T00:00:00.000Z");
+
+    no_time("2026-11-22 06:00:00.123Z");
+    no_time("2026-11-22T06:00:00.123+");
+    no_time("2026-11-22T06:00:0x.123Z");
+    no_time("1926-11-22T06:00:00.123Z");
 }
 
 
@@ -225,4 +231,15 @@ at(int64_t ms, const char *expected)
 
     ok(ngx_http_chat_time_write(text, ms) == text + NGX_HTTP_CHAT_TIME_LEN
        && memcmp(text, expected, NGX_HTTP_CHAT_TIME_LEN) == 0, expected);
+
+    ms = ms < 0 ? 0 : ms > 253402300799999 ? 253402300799999 : ms;
+
+    ok(ngx_http_chat_time_parse(text) == ms, "and back");
+}
+
+
+static void
+no_time(const char *text)
+{
+    ok(ngx_http_chat_time_parse((u_char *) text) == -1, text);
 }
