@@ -33,6 +33,10 @@ my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my $owner = $$;
 my ($cluster, %visitors, %agents);
 
+# one that hangs ends as a failure, and stops what it has started
+$SIG{ALRM} = sub { die "the test takes too long\n" if $$ == $owner };
+alarm($ENV{CHAT_TEST_LIMIT} // 1800);
+
 
 # Where tests may write; made if absent.
 
