@@ -5,13 +5,11 @@
 
 
 #include "ngx_http_chat_hub.h"
+#include "ngx_http_chat_tree.h"
 
 
-static void ngx_http_chat_hub_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
 static void ngx_http_chat_hub_close_one(ngx_http_chat_topic_t *topic,
     void *data);
-static ngx_rbtree_key_t ngx_http_chat_hub_key(ngx_http_chat_id_t *id);
 
 
 static ngx_rbtree_t       ngx_http_chat_hub_tree;
@@ -22,8 +20,8 @@ static ngx_uint_t         ngx_http_chat_hub_subscribers;
 void
 ngx_http_chat_hub_init(void)
 {
-    ngx_rbtree_init(&ngx_http_chat_hub_tree, &ngx_http_chat_hub_sentinel,
-                    ngx_http_chat_hub_insert);
+    ngx_http_chat_tree_init(&ngx_http_chat_hub_tree,
+                            &ngx_http_chat_hub_sentinel);
 
     ngx_http_chat_hub_subscribers = 0;
 }
@@ -43,88 +41,10 @@ ngx_http_chat_hub_exit(void)
 }
 
 
-/* the random half of a UUIDv7 */
-
-static ngx_rbtree_key_t
-ngx_http_chat_hub_key(ngx_http_chat_id_t *id)
-{
-    ngx_rbtree_key_t  key;
-
-    ngx_memcpy(&key, id->data + 16 - sizeof(key), sizeof(key));
-
-    return key;
-}
-
-
-static void
-ngx_http_chat_hub_insert(ngx_rbtree_node_t *temp, ngx_rbtree_node_t *node,
-    ngx_rbtree_node_t *sentinel)
-{
-    ngx_int_t               less;
-    ngx_rbtree_node_t     **p;
-    ngx_http_chat_topic_t  *a, *b;
-
-    for ( ;; ) {
-
-        if (node->key != temp->key) {
-            less = node->key < temp->key;
-
-        } else {
-            a = ngx_rbtree_data(node, ngx_http_chat_topic_t, node);
-            b = ngx_rbtree_data(temp, ngx_http_chat_topic_t, node);
-
-            less = ngx_memcmp(a->id.data, b->id.data, 16) < 0;
-        }
-
-        p = less ? &temp->left : &temp->right;
-
-        if (*p == sentinel) {
-            break;
-        }
-
-        temp = *p;
-    }
-
-    *p = node;
-    node->parent = temp;
-    node->left = sentinel;
-    node->right = sentinel;
-    ngx_rbt_red(node);
-}
-
-
 ngx_http_chat_topic_t *
 ngx_http_chat_hub_find(ngx_http_chat_id_t *id)
 {
-    ngx_int_t               rc;
-    ngx_rbtree_key_t        key;
-    ngx_rbtree_node_t      *node, *sentinel;
-    ngx_http_chat_topic_t  *topic;
-
-    key = ngx_http_chat_hub_key(id);
-
-    node = ngx_http_chat_hub_tree.root;
-    sentinel = ngx_http_chat_hub_tree.sentinel;
-
-    while (node != sentinel) {
-
-        if (key != node->key) {
-            node = key < node->key ? node->left : node->right;
-            continue;
-        }
-
-        topic = ngx_rbtree_data(node, ngx_http_chat_topic_t, node);
-
-        rc = ngx_memcmp(id->data, topic->id.data, 16);
-
-        if (rc == 0) {
-            return topic;
-        }
-
-        node = rc < 0 ? node->left : node->right;
-    }
-
-    return NULL;
+    return ngx_http_chat_tree_find(&ngx_http_chat_hub_tree, id);
 }
 
 
@@ -144,10 +64,10 @@ ngx_http_chat_hub_get(ngx_http_chat_id_t *id, size_t size)
     }
 
     topic->id = *id;
-    topic->node.key = ngx_http_chat_hub_key(id);
     ngx_queue_init(&topic->subscribers);
 
-    ngx_rbtree_insert(&ngx_http_chat_hub_tree, &topic->node);
+    ngx_http_chat_tree_insert(&ngx_http_chat_hub_tree,
+                              (ngx_http_chat_leaf_t *) topic);
 
     return topic;
 }

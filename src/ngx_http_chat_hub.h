@@ -51,7 +51,7 @@ struct ngx_http_chat_subscriber_s {
 /* embedded in a larger object of the feed, made by ngx_http_chat_hub_get() */
 
 struct ngx_http_chat_topic_s {
-    ngx_rbtree_node_t         node;
+    ngx_rbtree_node_t         node;          /* tree.h: these come first */
     ngx_http_chat_id_t        id;
     ngx_queue_t               subscribers;
     ngx_uint_t                n;

@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 
 #include "ngx_http_chat_redis_private.h"
+#include "ngx_http_chat_tree.h"
 
 
 /*
@@ -21,12 +22,6 @@
     ngx_queue_data(q, ngx_http_chat_redis_channel_t, queue)
 
 
-static ngx_rbtree_key_t ngx_http_chat_redis_channel_key(
-    ngx_http_chat_id_t *id);
-static void ngx_http_chat_redis_channel_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
-static ngx_http_chat_redis_channel_t *ngx_http_chat_redis_channel_find(
-    ngx_http_chat_redis_t *redis, ngx_http_chat_id_t *id);
 static void ngx_http_chat_redis_channel_put(ngx_http_chat_redis_channel_t *ch,
     ngx_uint_t state, ngx_queue_t *queue);
 static void ngx_http_chat_redis_channel_free(ngx_http_chat_redis_t *redis,
@@ -49,8 +44,7 @@ static u_char  ngx_http_chat_redis_names[NGX_HTTP_CHAT_REDIS_BATCH]
 void
 ngx_http_chat_redis_channel_init(ngx_http_chat_redis_t *redis)
 {
-    ngx_rbtree_init(&redis->channels, &redis->sentinel,
-                    ngx_http_chat_redis_channel_insert);
+    ngx_http_chat_tree_init(&redis->channels, &redis->sentinel);
 
     ngx_queue_init(&redis->todo);
     ngx_queue_init(&redis->sent);
@@ -72,90 +66,6 @@ ngx_http_chat_redis_channel_exit(ngx_http_chat_redis_t *redis)
         ngx_rbtree_delete(tree, &ch->node);
         ngx_free(ch);
     }
-}
-
-
-static ngx_rbtree_key_t
-ngx_http_chat_redis_channel_key(ngx_http_chat_id_t *id)
-{
-    ngx_rbtree_key_t  key;
-
-    /* the random half of a UUIDv7 */
-
-    ngx_memcpy(&key, id->data + 16 - sizeof(key), sizeof(key));
-
-    return key;
-}
-
-
-static void
-ngx_http_chat_redis_channel_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel)
-{
-    ngx_int_t                       less;
-    ngx_rbtree_node_t             **p;
-    ngx_http_chat_redis_channel_t  *a, *b;
-
-    for ( ;; ) {
-
-        if (node->key != temp->key) {
-            less = node->key < temp->key;
-
-        } else {
-            a = ngx_rbtree_data(node, ngx_http_chat_redis_channel_t, node);
-            b = ngx_rbtree_data(temp, ngx_http_chat_redis_channel_t, node);
-
-            less = ngx_memcmp(a->id.data, b->id.data, 16) < 0;
-        }
-
-        p = less ? &temp->left : &temp->right;
-
-        if (*p == sentinel) {
-            break;
-        }
-
-        temp = *p;
-    }
-
-    *p = node;
-    node->parent = temp;
-    node->left = sentinel;
-    node->right = sentinel;
-    ngx_rbt_red(node);
-}
-
-
-static ngx_http_chat_redis_channel_t *
-ngx_http_chat_redis_channel_find(ngx_http_chat_redis_t *redis,
-    ngx_http_chat_id_t *id)
-{
-    ngx_int_t                       rc;
-    ngx_rbtree_key_t                key;
-    ngx_rbtree_node_t              *node;
-    ngx_http_chat_redis_channel_t  *ch;
-
-    key = ngx_http_chat_redis_channel_key(id);
-    node = redis->channels.root;
-
-    while (node != redis->channels.sentinel) {
-
-        if (key != node->key) {
-            node = key < node->key ? node->left : node->right;
-            continue;
-        }
-
-        ch = ngx_rbtree_data(node, ngx_http_chat_redis_channel_t, node);
-
-        rc = ngx_memcmp(id->data, ch->id.data, 16);
-
-        if (rc == 0) {
-            return ch;
-        }
-
-        node = rc < 0 ? node->left : node->right;
-    }
-
-    return NULL;
 }
 
 
@@ -194,7 +104,7 @@ ngx_http_chat_redis_subscribe(ngx_http_chat_redis_t *redis,
 {
     ngx_http_chat_redis_channel_t  *ch;
 
-    ch = ngx_http_chat_redis_channel_find(redis, id);
+    ch = ngx_http_chat_tree_find(&redis->channels, id);
 
     if (ch == NULL) {
         ch = ngx_alloc(sizeof(ngx_http_chat_redis_channel_t), &redis->log);
@@ -203,10 +113,10 @@ ngx_http_chat_redis_subscribe(ngx_http_chat_redis_t *redis,
         }
 
         ch->id = *id;
-        ch->node.key = ngx_http_chat_redis_channel_key(id);
         ch->node.data = NGX_HTTP_CHAT_REDIS_RECEIVED;
 
-        ngx_rbtree_insert(&redis->channels, &ch->node);
+        ngx_http_chat_tree_insert(&redis->channels,
+                                  (ngx_http_chat_leaf_t *) ch);
         ngx_http_chat_redis_channel_put(ch, NGX_HTTP_CHAT_REDIS_TODO,
                                         &redis->todo);
 
@@ -241,7 +151,7 @@ ngx_http_chat_redis_unsubscribe(ngx_http_chat_redis_t *redis,
 {
     ngx_http_chat_redis_channel_t  *ch;
 
-    ch = ngx_http_chat_redis_channel_find(redis, id);
+    ch = ngx_http_chat_tree_find(&redis->channels, id);
 
     if (ch == NULL) {
         return;
@@ -493,7 +403,7 @@ ngx_http_chat_redis_channel_confirm(ngx_http_chat_redis_t *redis,
         return ngx_http_chat_redis_refuse(redis, "subscribed to", name);
     }
 
-    ch = ngx_http_chat_redis_channel_find(redis, &id);
+    ch = ngx_http_chat_tree_find(&redis->channels, &id);
 
     if (ch == NULL) {
         return ngx_http_chat_redis_refuse(redis, "subscribed to", name);

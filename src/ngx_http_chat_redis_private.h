@@ -63,9 +63,9 @@ typedef struct {
 /* a topic's channel that is wanted */
 
 typedef struct {
-    ngx_rbtree_node_t                 node;
-    ngx_queue_t                       queue; /* todo, sent or leave */
+    ngx_rbtree_node_t                 node;  /* tree.h: these come first */
     ngx_http_chat_id_t                id;
+    ngx_queue_t                       queue; /* todo, sent or leave */
 } ngx_http_chat_redis_channel_t;
 
 /* kept in the node's spare byte: there may be very many of these */
