@@ -19,7 +19,7 @@
  * others are younger.
  */
 
-#define NGX_HTTP_CHAT_STATES  4096
+#define NGX_HTTP_CHAT_STATES  2048
 
 
 void ngx_http_chat_state_init(void);

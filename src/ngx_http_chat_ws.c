@@ -580,7 +580,7 @@ ngx_http_chat_ws_create(ngx_http_request_t *r)
     ws->actor = ctx->actor;
     ws->expires = ctx->expires;
     ws->last = &ws->first;
-    ws->started = ngx_current_msec;
+    ws->started = ngx_http_chat_ws_at(0);
 
     /* the address that the realip module gave goes with the request */
 
@@ -698,8 +698,8 @@ ngx_http_chat_ws_destroy(ngx_http_chat_ws_t *ws)
                   "received: %O, sent: %O, events: %uD",
                   (ngx_uint_t) (ws->code ? ws->code
                                          : NGX_HTTP_CHAT_WS_ABNORMAL),
-                  ngx_current_msec - ws->started, ws->received, c->sent,
-                  ws->events);
+                  (ngx_msec_t) -ngx_http_chat_ws_left(ws->started),
+                  ws->received, c->sent, ws->events);
 
     ngx_http_chat_counter_close(ws->code ? ws->code
                                          : NGX_HTTP_CHAT_WS_ABNORMAL);

@@ -257,8 +257,8 @@ ngx_http_chat_ws_frame(ngx_http_chat_ws_t *ws,
         if (ws->pinged) {
             ws->pinged = 0;
             ngx_http_chat_counter_observe(NGX_HTTP_CHAT_S_PING_TIME,
-                  (uint64_t) 1000 * (ngx_current_msec + NGX_HTTP_CHAT_WS_PONG
-                                     - ws->pong));
+                  (uint64_t) 1000 * (NGX_HTTP_CHAT_WS_PONG
+                                     - ngx_http_chat_ws_left(ws->pong)));
         }
 
         return;
@@ -367,7 +367,7 @@ ngx_http_chat_ws_send(ngx_http_chat_ws_t *ws)
 
         if (progress || !ws->stuck) {
             ws->stuck = 1;
-            ws->stalled = ngx_current_msec + NGX_HTTP_CHAT_WS_STALL;
+            ws->stalled = ngx_http_chat_ws_at(NGX_HTTP_CHAT_WS_STALL);
             ngx_http_chat_ws_timer_set(ws);
         }
 

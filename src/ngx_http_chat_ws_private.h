@@ -95,32 +95,7 @@ struct ngx_http_chat_ws_s {
     ngx_http_chat_ws_out_t   **last;
     uint32_t                   nout;
     uint32_t                   offset;       /* sent of the first */
-    size_t                     queued;       /* bytes */
-
-    ngx_http_chat_ws_sub_t    *subs;
-    ngx_http_chat_ws_call_t   *calls;
-    ngx_http_chat_ws_inbox_t  *inbox;
-    uint16_t                   nsubs;
-    uint16_t                   ncalls;
-    uint16_t                   opening;
-    uint16_t                   code;         /* it ends with */
-
-    ngx_queue_t                wheel;
-    ngx_msec_t                 due;          /* looked at again */
-    ngx_msec_t                 next;         /* hello, ping, linger */
-    ngx_msec_t                 pong;
-    ngx_msec_t                 stalled;      /* no progress since */
-    ngx_msec_t                 drain;
-    int64_t                    expires;      /* ms since the epoch; 0 */
-
-    int64_t                    frames;       /* bucket of limit "frames" */
-    ngx_http_chat_limit_stream_t  stream;
-    ngx_http_chat_limit_peer_t    peer;
-    ngx_http_chat_watch_t      watch;
-
-    ngx_msec_t                 started;
-    off_t                      received;
-    uint32_t                   events;
+    uint32_t                   queued;       /* bytes */
 
     unsigned                   alive:1;      /* heard of since the ping */
     unsigned                   pinged:1;
@@ -134,7 +109,38 @@ struct ngx_http_chat_ws_s {
     unsigned                   retry:1;      /* subscriptions, a second on */
     unsigned                   echo:1;
     unsigned                   counted:1;    /* as a connection */
+
+    ngx_http_chat_ws_sub_t    *subs;
+    ngx_http_chat_ws_call_t   *calls;
+    ngx_http_chat_ws_inbox_t  *inbox;
+    uint16_t                   nsubs;
+    uint16_t                   ncalls;
+    uint16_t                   opening;
+    uint16_t                   code;         /* it ends with */
+
+    ngx_queue_t                wheel;
+    ngx_msec_t                 due;          /* looked at again */
+    ngx_msec_t                 next;         /* hello, ping, linger */
+    uint32_t                   pong;         /* these as ws_at() has them */
+    uint32_t                   stalled;      /* no progress until then */
+    uint32_t                   drain;
+    uint32_t                   started;
+    int64_t                    expires;      /* ms since the epoch; 0 */
+
+    int64_t                    frames;       /* bucket of limit "frames" */
+    ngx_http_chat_limit_stream_t  stream;
+    ngx_http_chat_limit_peer_t    peer;
+    uint32_t                   events;
+    ngx_http_chat_watch_t      watch;
+
+    off_t                      received;
 };
+
+
+/* a time in so many ms, and the ms that are left until one, or negative */
+#define ngx_http_chat_ws_at(ms)    ((uint32_t) (ngx_current_msec + (ms)))
+#define ngx_http_chat_ws_left(t)                                             \
+    ((int32_t) ((t) - (uint32_t) ngx_current_msec))
 
 
 /* a frame to be sent */

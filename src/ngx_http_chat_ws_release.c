@@ -89,10 +89,10 @@ ngx_http_chat_ws_shrink_pool(ngx_connection_t *c)
         return;
     }
 
-    pool = ngx_create_pool(ngx_align(sizeof(ngx_pool_t) + sizeof(ngx_log_t)
-                                     + sizeof(ngx_http_log_ctx_t)
-                                     + c->socklen + c->addr_text.len
-                                     + 2 * NGX_ALIGNMENT, NGX_POOL_ALIGNMENT),
+    pool = ngx_create_pool(sizeof(ngx_pool_t) + sizeof(ngx_log_t)
+                           + sizeof(ngx_http_log_ctx_t)
+                           + ngx_align(c->socklen, NGX_ALIGNMENT)
+                           + c->addr_text.len,
                            c->log);
     if (pool == NULL) {
         return;

@@ -515,7 +515,7 @@ ngx_http_chat_ws_lag(ngx_http_chat_ws_t *ws)
     ngx_http_chat_ws_sub_t  *sub;
 
     ngx_log_error(NGX_LOG_INFO, ws->connection->log, 0,
-                  "chat: websocket reads slowly, %uD frames wait, %uz bytes",
+                  "chat: websocket reads slowly, %uD frames wait, %uD bytes",
                   ws->nout, ws->queued);
 
     ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_LAG_ENTERS,

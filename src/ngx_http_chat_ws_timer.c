@@ -99,7 +99,7 @@ ngx_http_chat_ws_timer_add(ngx_http_chat_ws_t *ws)
 
     if (w->tick == NGX_HTTP_CHAT_WS_DRAIN_TICK) {
         ngx_http_chat_ws_timer_drain_one(ws, w);
-        ws->due = ws->drain;
+        ws->due = ngx_current_msec + ngx_http_chat_ws_left(ws->drain);
     }
 
     ngx_http_chat_ws_timer_insert(ws);
@@ -160,15 +160,18 @@ ngx_http_chat_ws_timer_set(ngx_http_chat_ws_t *ws)
     due = ws->next;
 
     if (ws->pinged && !ws->closing) {
-        ngx_http_chat_ws_sooner(ws->pong);
+        ngx_http_chat_ws_sooner(ngx_current_msec
+                                + ngx_http_chat_ws_left(ws->pong));
     }
 
     if (ws->stuck) {
-        ngx_http_chat_ws_sooner(ws->stalled);
+        ngx_http_chat_ws_sooner(ngx_current_msec
+                                + ngx_http_chat_ws_left(ws->stalled));
     }
 
     if (ws->draining && !ws->closing) {
-        ngx_http_chat_ws_sooner(ws->drain);
+        ngx_http_chat_ws_sooner(ngx_current_msec
+                                + ngx_http_chat_ws_left(ws->drain));
     }
 
     /* with the next turn of the wheel */
@@ -243,7 +246,7 @@ ngx_http_chat_ws_timer_run(ngx_http_chat_ws_t *ws)
         return;
     }
 
-    if (ws->stuck && ngx_http_chat_ws_over(ws->stalled)) {
+    if (ws->stuck && ngx_http_chat_ws_left(ws->stalled) <= 0) {
 
         /* there is no room for a close frame either */
 
@@ -268,7 +271,7 @@ ngx_http_chat_ws_timer_run(ngx_http_chat_ws_t *ws)
         return;
     }
 
-    if (ws->draining && ngx_http_chat_ws_over(ws->drain)) {
+    if (ws->draining && ngx_http_chat_ws_left(ws->drain) <= 0) {
         ngx_http_chat_ws_bye(ws, NGX_HTTP_CHAT_WS_RELOAD);
 
     } else if (ws->expires != 0 && ws->expires <= ngx_http_chat_time_now()) {
@@ -322,7 +325,7 @@ ngx_http_chat_ws_timer_next(ngx_http_chat_ws_t *ws)
     if (!ws->pinged) {
         ws->pinged = 1;
         ws->alive = 0;
-        ws->pong = ngx_current_msec + NGX_HTTP_CHAT_WS_PONG;
+        ws->pong = ngx_http_chat_ws_at(NGX_HTTP_CHAT_WS_PONG);
     }
 
     ws->next = ngx_current_msec + heartbeat * 9 / 10
@@ -344,7 +347,7 @@ ngx_http_chat_ws_timer_dead(ngx_http_chat_ws_t *ws)
         return 0;
     }
 
-    if (!ngx_http_chat_ws_over(ws->pong)) {
+    if (ngx_http_chat_ws_left(ws->pong) > 0) {
         return 0;
     }
 
@@ -355,7 +358,7 @@ ngx_http_chat_ws_timer_dead(ngx_http_chat_ws_t *ws)
      */
 
     if (ws->stuck || ws->rest.data != NULL || ws->connection->read->ready) {
-        ws->pong = ngx_current_msec + NGX_HTTP_CHAT_WS_PONG;
+        ws->pong = ngx_http_chat_ws_at(NGX_HTTP_CHAT_WS_PONG);
         return 0;
     }
 
@@ -493,5 +496,6 @@ ngx_http_chat_ws_timer_drain_one(ngx_http_chat_ws_t *ws, void *data)
         ws->next = ngx_current_msec + NGX_HTTP_CHAT_WS_LEAVE;
     }
 
-    ws->drain = ngx_current_msec + (ngx_msec_t) ngx_random() % (w->drain + 1);
+    ws->drain = ngx_http_chat_ws_at((ngx_msec_t) ngx_random()
+                                    % (w->drain + 1));
 }
