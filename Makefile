@@ -233,7 +233,7 @@ asan:				## the tests, with all of nginx under ASan and UBSan
 faults:		module $(NPM) $(OOM) $(OLD_MODULE)	## the fault harness; FAULT='F4 F7' for some, LONG=1, SOAK=1
 	@t/lib/packages run test faults
 	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) CHAT_OLD_MODULE=$(OLD_MODULE) \
-		CHAT_TEST_LIMIT=0 		FAULT='$(FAULT)' LONG=$(LONG) SOAK=$(SOAK) \
+		CHAT_TEST_LIMIT=0 FAULT='$(FAULT)' LONG=$(LONG) SOAK=$(SOAK) \
 		t/lib/run -v t/faults/table.t
 
 $(OOM):		t/faults/oom.c
