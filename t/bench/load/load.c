@@ -223,7 +223,7 @@ load_run(pid_t *kids, load_result_t *r)
 {
     uint64_t  now, t;
 
-    t = load_now() + 1000000;
+    t = load_now();
 
     load_shared->run = t;
     load_shared->begin = t + (uint64_t) (load_options.warmup * 1e9);
@@ -243,6 +243,10 @@ load_run(pid_t *kids, load_result_t *r)
         }
 
         if (load_options.messages && load_shared->budget <= 0) {
+
+            /* the last one has been taken, and is perhaps not stamped yet */
+
+            load_wait(0.01);
             load_shared->end = load_now();
             break;
         }

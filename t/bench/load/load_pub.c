@@ -27,7 +27,9 @@ static void load_pub_write(load_conn_t *c, uint32_t n);
 static int
 load_pub_running(load_conn_t *c, uint64_t now)
 {
-    if (load_shared->phase == LOAD_PHASE_RUN && now < load_shared->end) {
+    if (load_shared->phase == LOAD_PHASE_RUN && now >= load_shared->run
+        && now < load_shared->end)
+    {
         return 1;
     }
 
