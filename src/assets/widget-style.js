@@ -94,6 +94,7 @@ export const STYLE = `
 .notice.bad { color: var(--bad) }
 .notice button { margin-inline-start: 8px }
 .talk { display: flex; flex: 1; flex-direction: column; min-block-size: 0 }
+.talk .composer { margin-block-start: auto }
 .intro { flex: 1; padding: 28px 24px; color: var(--muted);
     overflow-y: auto }
 .intro p { margin: 0; overflow-wrap: anywhere }

@@ -9,10 +9,13 @@ use Test::More;
 
 
 # run(directory, file...): one test for each of theirs, with what node says
-# about a failure as its diagnostics.
+# about a failure as its diagnostics.  CHAT_TEST_NAME in the environment
+# chooses some of them by a pattern.
 
 sub run {
     my ($class, $dir, @files) = @_;
+    my @only = map { "--test-name-pattern=$_" }
+               grep { defined } $ENV{CHAT_TEST_NAME};
 
     my $pid = open my $in, '-|';
 
@@ -21,7 +24,7 @@ sub run {
     if ($pid == 0) {
         chdir $dir or die "$dir: $!\n";
         open STDERR, '>&', \*STDOUT;
-        exec 'node', '--test', '--test-reporter=tap', @files
+        exec 'node', '--test', '--test-reporter=tap', @only, @files
             or die "node: $!\n";
     }
 
