@@ -6,6 +6,7 @@
 
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_poll.h"
+#include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
 
 

@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_chat_endpoint.h"
+#include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
 
 

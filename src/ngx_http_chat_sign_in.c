@@ -9,9 +9,8 @@
 #include "ngx_http_chat_base64.h"
 #include "ngx_http_chat_body.h"
 #include "ngx_http_chat_counter.h"
-#include "ngx_http_chat_limit.h"
+#include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
-#include "ngx_http_chat_store.h"
 #include "ngx_http_chat_verify.h"
 
 #include <openssl/evp.h>
@@ -46,9 +45,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_chat_sign_in_guard(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_sign_in_t *s, ngx_int_t *rc);
-static ngx_http_chat_call_t *ngx_http_chat_sign_in_failures(
-    ngx_http_request_t *r, ngx_http_chat_query_e query,
-    ngx_http_chat_call_pt done);
+static void ngx_http_chat_sign_in_args(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_args_t *args, u_char *address);
 static void ngx_http_chat_sign_in_checked(ngx_http_chat_call_t *call);
 static ngx_int_t ngx_http_chat_sign_in_find(ngx_http_request_t *r,
     ngx_http_chat_sign_in_t *s);
@@ -95,8 +93,10 @@ static ngx_http_chat_field_t  ngx_http_chat_sign_in_fields[] = {
 ngx_int_t
 ngx_http_chat_auth_sign_in(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {
+    u_char                    address[NGX_HTTP_CHAT_BUCKET_KEY];
     ngx_int_t                 rc;
     ngx_http_cleanup_t       *cln;
+    ngx_http_chat_args_t      args;
     ngx_http_chat_sign_in_t  *s;
 
     s = ngx_pcalloc(r->pool, sizeof(ngx_http_chat_sign_in_t));
@@ -141,14 +141,11 @@ ngx_http_chat_auth_sign_in(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
         return ngx_http_chat_sign_in_find(r, s);
     }
 
-    if (ngx_http_chat_sign_in_failures(r, NGX_HTTP_CHAT_Q_SIGN_IN_CHECK,
-                                       ngx_http_chat_sign_in_checked)
-        == NULL)
-    {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
+    ngx_http_chat_sign_in_args(r, ctx, &args, address);
 
-    return NGX_DONE;
+    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_SLOW,
+                                    NGX_HTTP_CHAT_Q_SIGN_IN_CHECK, &args,
+                                    ngx_http_chat_sign_in_checked);
 }
 
 
@@ -189,45 +186,31 @@ ngx_http_chat_sign_in_guard(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
 }
 
 
-/* starts a statement about failures, which r waits for */
+/* the parameters of the statements about failures */
 
-static ngx_http_chat_call_t *
-ngx_http_chat_sign_in_failures(ngx_http_request_t *r,
-    ngx_http_chat_query_e query, ngx_http_chat_call_pt done)
+static void
+ngx_http_chat_sign_in_args(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_http_chat_args_t *args, u_char *address)
 {
-    u_char                    address[NGX_HTTP_CHAT_BUCKET_KEY];
-    ngx_http_chat_ctx_t      *ctx;
-    ngx_http_chat_args_t      args;
-    ngx_http_chat_call_t     *call;
     ngx_http_chat_sign_in_t  *s;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
     s = ctx->data;
 
-    ngx_http_chat_args_init(&args);
-    ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
-    ngx_http_chat_arg_text(&args, &s->email);
+    ngx_http_chat_args_init(args);
+    ngx_http_chat_arg_int4(args, ctx->conf->site->id);
+    ngx_http_chat_arg_text(args, &s->email);
 
     if (ngx_http_chat_limit_address(r->connection->sockaddr, address)
         == NGX_OK)
     {
-        ngx_http_chat_arg_bytes(&args, address, NGX_HTTP_CHAT_BUCKET_KEY);
+        ngx_http_chat_arg_bytes(args, address, NGX_HTTP_CHAT_BUCKET_KEY);
 
     } else {
-        ngx_http_chat_arg_null(&args);
+        ngx_http_chat_arg_null(args);
     }
 
-    ngx_http_chat_arg_int4(&args, (int32_t) ctx->conf->limit->rates[
-                                            NGX_HTTP_CHAT_LIMIT_FAILURES].n);
-
-    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_SLOW, query, &args, done,
-                                    NULL);
-
-    if (call != NULL && query != NGX_HTTP_CHAT_Q_SIGN_IN_PASSED) {
-        (void) ngx_http_chat_wait(r, ctx, call);
-    }
-
-    return call;
+    ngx_http_chat_arg_int4(args, (int32_t) ctx->conf->limit->rates[
+                                           NGX_HTTP_CHAT_LIMIT_FAILURES].n);
 }
 
 
@@ -273,7 +256,6 @@ ngx_http_chat_sign_in_find(ngx_http_request_t *r, ngx_http_chat_sign_in_t *s)
 {
     ngx_http_chat_ctx_t   *ctx;
     ngx_http_chat_args_t   args;
-    ngx_http_chat_call_t  *call;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
 
@@ -281,18 +263,9 @@ ngx_http_chat_sign_in_find(ngx_http_request_t *r, ngx_http_chat_sign_in_t *s)
     ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
     ngx_http_chat_arg_text(&args, &s->email);
 
-    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_SLOW,
+    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_SLOW,
                                     NGX_HTTP_CHAT_Q_AGENT_LOGIN, &args,
-                                    ngx_http_chat_sign_in_found, NULL);
-    if (call == NULL) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    if (ngx_http_chat_wait(r, ctx, call) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return NGX_DONE;
+                                    ngx_http_chat_sign_in_found);
 }
 
 
@@ -442,7 +415,6 @@ ngx_http_chat_sign_in_session(ngx_http_request_t *r,
     ngx_http_chat_id_t     session;
     ngx_http_chat_ctx_t   *ctx;
     ngx_http_chat_args_t   args;
-    ngx_http_chat_call_t  *call;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
 
@@ -466,19 +438,9 @@ ngx_http_chat_sign_in_session(ngx_http_request_t *r,
     ngx_http_chat_arg_id(&args, &session);
     ngx_http_chat_arg_bytes(&args, hash, NGX_HTTP_CHAT_AGENT_HASH);
 
-    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_FAST,
                                     NGX_HTTP_CHAT_Q_AGENT_SESSION_CREATE,
-                                    &args, ngx_http_chat_sign_in_created,
-                                    NULL);
-    if (call == NULL) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    if (ngx_http_chat_wait(r, ctx, call) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return NGX_DONE;
+                                    &args, ngx_http_chat_sign_in_created);
 }
 
 
@@ -581,17 +543,27 @@ ngx_http_chat_sign_in_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
 static ngx_int_t
 ngx_http_chat_sign_in_failed(ngx_http_request_t *r)
 {
-    ngx_http_chat_ctx_t  *ctx;
+    u_char                 address[NGX_HTTP_CHAT_BUCKET_KEY];
+    ngx_http_chat_ctx_t   *ctx;
+    ngx_http_chat_args_t   args;
+    ngx_http_chat_call_t  *call;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
 
-    if (!ngx_http_chat_sign_in_counted(ctx)
-        || ngx_http_chat_sign_in_failures(r, NGX_HTTP_CHAT_Q_SIGN_IN_FAILED,
-                                          ngx_http_chat_sign_in_failed_done)
-           == NULL)
-    {
+    if (!ngx_http_chat_sign_in_counted(ctx)) {
         return ngx_http_chat_sign_in_refuse(r);
     }
+
+    ngx_http_chat_sign_in_args(r, ctx, &args, address);
+
+    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_SLOW,
+                                    NGX_HTTP_CHAT_Q_SIGN_IN_FAILED, &args,
+                                    ngx_http_chat_sign_in_failed_done, NULL);
+    if (call == NULL) {
+        return ngx_http_chat_sign_in_refuse(r);
+    }
+
+    (void) ngx_http_chat_wait(r, ctx, call);
 
     return NGX_DONE;
 }
@@ -613,18 +585,24 @@ ngx_http_chat_sign_in_failed_done(ngx_http_chat_call_t *call)
 static void
 ngx_http_chat_sign_in_passed(ngx_http_request_t *r, ngx_http_chat_sign_in_t *s)
 {
+    u_char                address[NGX_HTTP_CHAT_BUCKET_KEY];
     ngx_http_chat_ctx_t  *ctx;
+    ngx_http_chat_args_t  args;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
 
     ngx_http_chat_limit_signed_in(ctx->conf->limit, s->hash,
                                   r->connection->sockaddr);
 
-    if (ngx_http_chat_sign_in_counted(ctx)) {
-        (void) ngx_http_chat_sign_in_failures(r,
-                                           NGX_HTTP_CHAT_Q_SIGN_IN_PASSED,
-                                           ngx_http_chat_sign_in_passed_done);
+    if (!ngx_http_chat_sign_in_counted(ctx)) {
+        return;
     }
+
+    ngx_http_chat_sign_in_args(r, ctx, &args, address);
+
+    (void) ngx_http_chat_store_call(NGX_HTTP_CHAT_SLOW,
+                                    NGX_HTTP_CHAT_Q_SIGN_IN_PASSED, &args,
+                                    ngx_http_chat_sign_in_passed_done, NULL);
 }
 
 

@@ -7,9 +7,9 @@
 #include "ngx_http_chat.h"
 #include "ngx_http_chat_auth.h"
 #include "ngx_http_chat_bus.h"
+#include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_revoke.h"
-#include "ngx_http_chat_store.h"
 
 
 /* The session of an agent: whose it is, and its end. */
@@ -24,9 +24,8 @@ static void ngx_http_chat_auth_sign_out_done(ngx_http_chat_call_t *call);
 ngx_int_t
 ngx_http_chat_auth_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {
-    u_char                 hash[NGX_HTTP_CHAT_AGENT_HASH];
-    ngx_http_chat_args_t   args;
-    ngx_http_chat_call_t  *call;
+    u_char                hash[NGX_HTTP_CHAT_AGENT_HASH];
+    ngx_http_chat_args_t  args;
 
     if (ngx_http_chat_auth_hash(r, ctx, hash) != NGX_OK) {
         return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAUTHENTICATED,
@@ -37,18 +36,9 @@ ngx_http_chat_auth_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
     ngx_http_chat_arg_bytes(&args, hash, NGX_HTTP_CHAT_AGENT_HASH);
 
-    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_FAST,
                                     NGX_HTTP_CHAT_Q_AGENT_SESSION_GET, &args,
-                                    ngx_http_chat_auth_session_done, NULL);
-    if (call == NULL) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    if (ngx_http_chat_wait(r, ctx, call) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return NGX_DONE;
+                                    ngx_http_chat_auth_session_done);
 }
 
 
@@ -89,25 +79,15 @@ ngx_http_chat_auth_session_done(ngx_http_chat_call_t *call)
 ngx_int_t
 ngx_http_chat_auth_sign_out(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {
-    ngx_http_chat_args_t   args;
-    ngx_http_chat_call_t  *call;
+    ngx_http_chat_args_t  args;
 
     ngx_http_chat_args_init(&args);
     ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
     ngx_http_chat_arg_id(&args, &ctx->actor.session);
 
-    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_FAST,
                                     NGX_HTTP_CHAT_Q_AGENT_SESSION_END, &args,
-                                    ngx_http_chat_auth_sign_out_done, NULL);
-    if (call == NULL) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    if (ngx_http_chat_wait(r, ctx, call) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return NGX_DONE;
+                                    ngx_http_chat_auth_sign_out_done);
 }
 
 

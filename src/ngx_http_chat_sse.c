@@ -7,6 +7,7 @@
 #include "ngx_http_chat_sse.h"
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_header.h"
+#include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
 
 

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_chat_header.h"
+#include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_stream.h"
 #include "ngx_http_chat_ws.h"

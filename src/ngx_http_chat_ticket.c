@@ -7,8 +7,8 @@
 #include "ngx_http_chat_ticket.h"
 #include "ngx_http_chat_base64.h"
 #include "ngx_http_chat_body.h"
+#include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
-#include "ngx_http_chat_store.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -18,6 +18,7 @@ static ngx_int_t ngx_http_chat_ticket_hash(u_char *secret, u_char *hash);
 static void ngx_http_chat_ticket_put(ngx_http_chat_call_t *call);
 static ngx_int_t ngx_http_chat_ticket_answer(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_call_t *call);
+static ngx_int_t ngx_http_chat_ticket_refuse(ngx_http_request_t *r);
 static void ngx_http_chat_ticket_taken(ngx_http_chat_call_t *call);
 static ngx_int_t ngx_http_chat_ticket_row(ngx_http_chat_ctx_t *ctx,
     PGresult *res);
@@ -29,7 +30,6 @@ ngx_http_chat_ticket(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     u_char                *secret, hash[NGX_HTTP_CHAT_TICKET_HASH];
     ngx_int_t              rc;
     ngx_http_chat_args_t   args;
-    ngx_http_chat_call_t  *call;
 
     if (ctx->body != NULL
         && ngx_http_chat_body_take(r, ctx, NULL, 0, NULL, &rc) != NGX_OK)
@@ -52,16 +52,9 @@ ngx_http_chat_ticket(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     ngx_http_chat_arg_actor(&args, &ctx->actor);
     ngx_http_chat_arg_bytes(&args, hash, NGX_HTTP_CHAT_TICKET_HASH);
 
-    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_FAST,
                                     NGX_HTTP_CHAT_Q_TICKET_PUT, &args,
-                                    ngx_http_chat_ticket_put, NULL);
-    if (call == NULL) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    (void) ngx_http_chat_wait(r, ctx, call);
-
-    return NGX_DONE;
+                                    ngx_http_chat_ticket_put);
 }
 
 
@@ -132,41 +125,41 @@ ngx_int_t
 ngx_http_chat_ticket_take(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     ngx_str_t *value, ngx_http_chat_handler_pt next)
 {
-    u_char                 secret[NGX_HTTP_CHAT_TICKET_SECRET];
-    u_char                 hash[NGX_HTTP_CHAT_TICKET_HASH];
-    ngx_http_chat_args_t   args;
-    ngx_http_chat_call_t  *call;
+    u_char                secret[NGX_HTTP_CHAT_TICKET_SECRET];
+    u_char                hash[NGX_HTTP_CHAT_TICKET_HASH];
+    ngx_http_chat_args_t  args;
 
     if (ngx_http_chat_base64_decode(secret, NGX_HTTP_CHAT_TICKET_SECRET,
                                     value->data, value->len, 1)
         != NGX_OK
         || ngx_http_chat_ticket_hash(secret, hash) != NGX_OK)
     {
-        return NGX_DECLINED;
+        return ngx_http_chat_ticket_refuse(r);
     }
 
     /* the site's id is known since the first connect */
 
     if (ctx->conf->site->id == 0) {
-        return NGX_BUSY;
+        return ngx_http_chat_reply_failed(r, NGX_BUSY);
     }
+
+    ctx->next = next;
 
     ngx_http_chat_args_init(&args);
     ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
     ngx_http_chat_arg_bytes(&args, hash, NGX_HTTP_CHAT_TICKET_HASH);
 
-    call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
+    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_FAST,
                                     NGX_HTTP_CHAT_Q_TICKET_USE, &args,
-                                    ngx_http_chat_ticket_taken, NULL);
-    if (call == NULL) {
-        return NGX_BUSY;
-    }
+                                    ngx_http_chat_ticket_taken);
+}
 
-    ctx->next = next;
 
-    (void) ngx_http_chat_wait(r, ctx, call);
-
-    return NGX_AGAIN;
+static ngx_int_t
+ngx_http_chat_ticket_refuse(ngx_http_request_t *r)
+{
+    return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAUTHENTICATED, NULL,
+                                       "the ticket is not valid");
 }
 
 
@@ -191,8 +184,7 @@ ngx_http_chat_ticket_taken(ngx_http_chat_call_t *call)
         rc = ngx_http_chat_reply_failed(r, call->rc);
 
     } else if (ngx_http_chat_ticket_row(ctx, call->res) != NGX_OK) {
-        rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAUTHENTICATED,
-                                         NULL, "the ticket is not valid");
+        rc = ngx_http_chat_ticket_refuse(r);
 
     } else {
         rc = ctx->next(r, ctx);

@@ -22,11 +22,10 @@ ngx_int_t ngx_http_chat_ticket(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
 /*
- * Whom the ticket stands for; it is used up.  NGX_AGAIN: it is being looked
- * up; then ctx->actor and ctx->bearer are set and next is called through
- * ngx_http_chat_finalize(r, next(r, ctx)), or the request is answered with
- * 401 or 503.  NGX_DECLINED: it is no ticket (401).  NGX_BUSY: it cannot be
- * looked up now (503).  value is not needed afterwards.
+ * Whom the ticket stands for; it is used up.  Then ctx->actor and ctx->bearer
+ * are set and next is called through ngx_http_chat_finalize(r, next(r, ctx)),
+ * or the request is answered with 401 or 503.  Returns as a handler does;
+ * value is not needed afterwards.
  */
 ngx_int_t ngx_http_chat_ticket_take(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_str_t *value,

@@ -8,6 +8,7 @@
 #include "ngx_http_chat_body.h"
 #include "ngx_http_chat_command.h"
 #include "ngx_http_chat_endpoint.h"
+#include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
 
 

@@ -110,19 +110,8 @@ ngx_http_chat_ws(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
         return rc;
     }
 
-    rc = ngx_http_chat_ticket_take(r, ctx, &ticket,
-                                   ngx_http_chat_ws_ticketed);
-
-    if (rc == NGX_AGAIN) {
-        return NGX_DONE;
-    }
-
-    if (rc == NGX_BUSY) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAUTHENTICATED,
-                                       NULL, "the ticket is not valid");
+    return ngx_http_chat_ticket_take(r, ctx, &ticket,
+                                     ngx_http_chat_ws_ticketed);
 }
 
 

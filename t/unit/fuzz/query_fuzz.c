@@ -11,6 +11,7 @@
  */
 
 
+#include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_stream.h"
 
