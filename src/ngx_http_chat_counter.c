@@ -9,6 +9,7 @@
 
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_metric.h"
+#include "ngx_http_chat_shm.h"
 
 
 /* pages of the zone for the slab allocator itself */
@@ -27,8 +28,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_chat_counter_init(ngx_shm_zone_t *zone, void *data);
 static void ngx_http_chat_counter_layout(void);
+static size_t ngx_http_chat_counter_zone_size(void);
 static ngx_atomic_t *ngx_http_chat_counter_line_of(ngx_uint_t slot);
-static ngx_uint_t ngx_http_chat_counter_alive(ngx_pid_t pid);
 
 
 static ngx_str_t  ngx_http_chat_counter_name = ngx_string("chat_counters");
@@ -45,24 +46,12 @@ static ngx_atomic_t                  *ngx_http_chat_counter_line;
 ngx_int_t
 ngx_http_chat_counter_zone(ngx_conf_t *cf, void *tag)
 {
-    size_t           size;
-    ngx_shm_zone_t  *zone;
-
     ngx_http_chat_counter_layout();
 
-    size = sizeof(ngx_http_chat_counter_head_t)
-           + NGX_MAX_PROCESSES * ngx_http_chat_counter_size;
-    size = ngx_align(size, ngx_pagesize)
-           + NGX_HTTP_CHAT_COUNTER_SPARE * ngx_pagesize;
-
-    zone = ngx_shared_memory_add(cf, &ngx_http_chat_counter_name, size, tag);
-    if (zone == NULL) {
-        return NGX_ERROR;
-    }
-
-    zone->init = ngx_http_chat_counter_init;
-
-    return NGX_OK;
+    return ngx_http_chat_shm_add(cf, &ngx_http_chat_counter_name,
+                                 ngx_http_chat_counter_zone_size(),
+                                 NGX_HTTP_CHAT_COUNTER_SPARE,
+                                 ngx_http_chat_counter_init, tag);
 }
 
 
@@ -84,65 +73,39 @@ ngx_http_chat_counter_layout(void)
 }
 
 
+static size_t
+ngx_http_chat_counter_zone_size(void)
+{
+    return sizeof(ngx_http_chat_counter_head_t)
+           + NGX_MAX_PROCESSES * ngx_http_chat_counter_size;
+}
+
+
 static ngx_int_t
 ngx_http_chat_counter_init(ngx_shm_zone_t *zone, void *data)
 {
-    ngx_slab_pool_t  *shpool;
-
-    if (data != NULL) {
-        zone->data = data;
-        return NGX_OK;
-    }
-
-    shpool = (ngx_slab_pool_t *) zone->shm.addr;
-
-    if (zone->shm.exists) {
-        zone->data = shpool->data;
-        return NGX_OK;
-    }
-
-    /* a new zone is zeroed, and pages that nobody touches cost nothing */
-
-    zone->data = ngx_slab_alloc(shpool, sizeof(ngx_http_chat_counter_head_t)
-                                        + NGX_MAX_PROCESSES
-                                          * ngx_http_chat_counter_size);
-    if (zone->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    shpool->data = zone->data;
-
-    return NGX_OK;
+    return ngx_http_chat_shm_object(zone, data,
+                                    ngx_http_chat_counter_zone_size())
+           == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
 
 void
 ngx_http_chat_counter_worker(ngx_cycle_t *cycle, void *tag)
 {
-    ngx_uint_t        i, cell;
-    ngx_shm_zone_t   *zone;
-    ngx_list_part_t  *part;
+    ngx_uint_t       i, cell;
+    ngx_shm_zone_t  *zone;
 
     ngx_http_chat_counter_head = NULL;
     ngx_http_chat_counter_line = NULL;
 
-    for (part = &cycle->shared_memory.part; part != NULL; part = part->next) {
-        zone = part->elts;
+    zone = ngx_http_chat_shm_find(cycle, ngx_http_chat_counter_init, tag);
 
-        for (i = 0; i < part->nelts; i++) {
-
-            if (zone[i].tag == tag
-                && zone[i].init == ngx_http_chat_counter_init)
-            {
-                ngx_http_chat_counter_head = zone[i].data;
-            }
-        }
-    }
-
-    if (ngx_http_chat_counter_head == NULL) {
+    if (zone == NULL || zone->data == NULL) {
         return;
     }
 
+    ngx_http_chat_counter_head = zone->data;
     ngx_http_chat_counter_line =
         ngx_http_chat_counter_line_of((ngx_uint_t) ngx_process_slot);
 
@@ -278,7 +241,10 @@ ngx_http_chat_counter_sum(ngx_atomic_uint_t *sums)
         }
 
         line = ngx_http_chat_counter_line_of(n);
-        alive = ngx_http_chat_counter_alive(pid);
+
+        /* a worker that was killed could not reset its gauges */
+
+        alive = ngx_http_chat_shm_alive(pid);
         living += alive;
 
         for (i = 0; i < NGX_HTTP_CHAT_S_N; i++) {
@@ -305,13 +271,4 @@ ngx_http_chat_counter_sum(ngx_atomic_uint_t *sums)
     }
 
     return living;
-}
-
-
-/* a worker that was killed could not reset its gauges */
-
-static ngx_uint_t
-ngx_http_chat_counter_alive(ngx_pid_t pid)
-{
-    return kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH;
 }

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_chat_limit.h"
+#include "ngx_http_chat_shm.h"
 
 #include <openssl/rand.h>
 
@@ -70,20 +71,10 @@ static ngx_uint_t  ngx_http_chat_limit_line;
 ngx_int_t
 ngx_http_chat_limit_zone(ngx_conf_t *cf, void *tag)
 {
-    size_t           size;
-    ngx_shm_zone_t  *zone;
-
-    size = ngx_align(NGX_HTTP_CHAT_LIMIT_SIZE, ngx_pagesize)
-           + NGX_HTTP_CHAT_LIMIT_SPARE * ngx_pagesize;
-
-    zone = ngx_shared_memory_add(cf, &ngx_http_chat_limit_name, size, tag);
-    if (zone == NULL) {
-        return NGX_ERROR;
-    }
-
-    zone->init = ngx_http_chat_limit_zone_init;
-
-    return NGX_OK;
+    return ngx_http_chat_shm_add(cf, &ngx_http_chat_limit_name,
+                                 NGX_HTTP_CHAT_LIMIT_SIZE,
+                                 NGX_HTTP_CHAT_LIMIT_SPARE,
+                                 ngx_http_chat_limit_zone_init, tag);
 }
 
 
@@ -91,34 +82,23 @@ static ngx_int_t
 ngx_http_chat_limit_zone_init(ngx_shm_zone_t *zone, void *data)
 {
     u_char                         seed[NGX_HTTP_CHAT_BUCKET_SEED];
-    ngx_slab_pool_t               *shpool;
+    ngx_int_t                      rc;
     ngx_http_chat_limit_shared_t  *shared;
 
-    if (data != NULL) {
-        zone->data = data;
+    rc = ngx_http_chat_shm_object(zone, data, NGX_HTTP_CHAT_LIMIT_SIZE);
+
+    if (rc == NGX_DECLINED) {
         return NGX_OK;
     }
 
-    shpool = (ngx_slab_pool_t *) zone->shm.addr;
-
-    if (zone->shm.exists) {
-        zone->data = shpool->data;
-        return NGX_OK;
-    }
-
-    /* a new zone is zeroed, and pages that nobody touches cost nothing */
-
-    shared = ngx_slab_alloc(shpool, NGX_HTTP_CHAT_LIMIT_SIZE);
-
-    if (shared == NULL || RAND_bytes(seed, sizeof(seed)) != 1) {
+    if (rc == NGX_ERROR || RAND_bytes(seed, sizeof(seed)) != 1) {
         return NGX_ERROR;
     }
 
+    shared = zone->data;
+
     ngx_http_chat_buckets_init(&shared->buckets, NGX_HTTP_CHAT_LIMIT_SETS,
                                seed);
-
-    shpool->data = shared;
-    zone->data = shared;
 
     return NGX_OK;
 }
@@ -127,30 +107,20 @@ ngx_http_chat_limit_zone_init(ngx_shm_zone_t *zone, void *data)
 void
 ngx_http_chat_limit_init(ngx_cycle_t *cycle, void *tag)
 {
-    ngx_uint_t        i;
-    ngx_shm_zone_t   *zone;
-    ngx_list_part_t  *part;
+    ngx_shm_zone_t  *zone;
 
     ngx_http_chat_limit_shared = NULL;
 
-    for (part = &cycle->shared_memory.part; part != NULL; part = part->next) {
-        zone = part->elts;
+    zone = ngx_http_chat_shm_find(cycle, ngx_http_chat_limit_zone_init, tag);
 
-        for (i = 0; i < part->nelts; i++) {
-
-            if (zone[i].tag == tag
-                && zone[i].init == ngx_http_chat_limit_zone_init)
-            {
-                ngx_http_chat_limit_shared = zone[i].data;
-                ngx_http_chat_limit_pool =
-                    (ngx_slab_pool_t *) zone[i].shm.addr;
-            }
-        }
+    if (zone == NULL || zone->data == NULL) {
+        return;
     }
 
-    if (ngx_http_chat_limit_shared != NULL) {
-        ngx_http_chat_limit_claim();
-    }
+    ngx_http_chat_limit_shared = zone->data;
+    ngx_http_chat_limit_pool = (ngx_slab_pool_t *) zone->shm.addr;
+
+    ngx_http_chat_limit_claim();
 }
 
 
@@ -170,7 +140,7 @@ ngx_http_chat_limit_claim(void)
 
         if (pid != 0
             && (pid == (ngx_atomic_uint_t) ngx_pid
-                || (kill((ngx_pid_t) pid, 0) == -1 && ngx_errno == NGX_ESRCH)))
+                || !ngx_http_chat_shm_alive((ngx_pid_t) pid)))
         {
             (void) ngx_atomic_cmp_set(&pids[i], pid, 0);
         }
