@@ -59,8 +59,6 @@ static ngx_int_t ngx_http_chat_conversation_answer(ngx_http_request_t *r,
 static void ngx_http_chat_conversation_sent(ngx_http_chat_command_t *cmd);
 static ngx_int_t ngx_http_chat_conversation_stale(ngx_http_request_t *r,
     ngx_http_chat_command_t *cmd);
-static ngx_int_t ngx_http_chat_conversation_receipt(ngx_http_request_t *r,
-    ngx_http_chat_command_t *cmd, ngx_str_t *client_id);
 static void ngx_http_chat_conversation_marked(ngx_http_chat_command_t *cmd);
 static void ngx_http_chat_conversation_changed(ngx_http_chat_command_t *cmd);
 static ngx_int_t ngx_http_chat_conversation_conflict(ngx_http_request_t *r,
@@ -403,8 +401,8 @@ ngx_http_chat_conversation_sent(ngx_http_chat_command_t *cmd)
     } else if (ngx_http_chat_command_is(cmd, "created")
                || ngx_http_chat_command_is(cmd, "duplicate"))
     {
-        rc = ngx_http_chat_conversation_receipt(r, cmd,
-                                                &s->message.client_id);
+        rc = ngx_http_chat_query_receipt(r, cmd, &cmd->id,
+                                         &s->message.client_id);
 
     } else if (ngx_http_chat_command_is(cmd, "stale")) {
         rc = ngx_http_chat_conversation_stale(r, cmd);
@@ -414,47 +412,6 @@ ngx_http_chat_conversation_sent(ngx_http_chat_command_t *cmd)
     }
 
     ngx_http_chat_finalize(r, rc);
-}
-
-
-static ngx_int_t
-ngx_http_chat_conversation_receipt(ngx_http_request_t *r,
-    ngx_http_chat_command_t *cmd, ngx_str_t *client_id)
-{
-    u_char      *p;
-    ngx_str_t    body;
-    ngx_uint_t   duplicate;
-
-    p = ngx_pnalloc(r->pool, sizeof("{\"seq\":,\"id\":\"\","
-                                    "\"client_msg_id\":\"\","
-                                    "\"created_at\":\"\","
-                                    "\"duplicate\":false,\"next\":\"\"}")
-                             + NGX_HTTP_CHAT_ID_LEN + NGX_INT64_LEN
-                             + client_id->len + NGX_HTTP_CHAT_TIME_LEN
-                             + NGX_HTTP_CHAT_CURSOR_LEN);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    duplicate = ngx_http_chat_command_is(cmd, "duplicate");
-
-    body.data = p;
-
-    p = ngx_sprintf(p, "{\"seq\":%L,\"id\":\"", cmd->seq);
-    p = ngx_http_chat_id_write(p, &cmd->id);
-    p = ngx_sprintf(p, "\",\"client_msg_id\":\"%V\",\"created_at\":\"",
-                    client_id);
-    p = ngx_http_chat_time_write(p, cmd->created);
-    p = ngx_sprintf(p, "\",\"duplicate\":%s,\"next\":\"",
-                    duplicate ? "true" : "false");
-    p = ngx_http_chat_cursor_write(p, ngx_http_chat_store_epoch(), cmd->seq);
-    *p++ = '"';
-    *p++ = '}';
-
-    body.len = p - body.data;
-
-    return ngx_http_chat_reply_json(r, duplicate ? NGX_HTTP_OK
-                                                 : NGX_HTTP_CREATED, &body);
 }
 
 
@@ -541,13 +498,7 @@ ngx_http_chat_conversation_typing(ngx_http_request_t *r,
         return ngx_http_chat_reply_empty(r, NGX_HTTP_NO_CONTENT);
     }
 
-    if (rc == NGX_ERROR) {
-        return ngx_http_chat_reply_failed(r, NGX_BUSY);
-    }
-
-    (void) ngx_http_chat_wait_command(r, ctx, cmd);
-
-    return NGX_DONE;
+    return ngx_http_chat_query_command(r, ctx, rc == NGX_AGAIN ? cmd : NULL);
 }
 
 

@@ -4,6 +4,7 @@
  */
 
 
+#include "ngx_http_chat_command.h"
 #include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
 
@@ -42,6 +43,48 @@ ngx_http_chat_query_command(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     (void) ngx_http_chat_wait_command(r, ctx, cmd);
 
     return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_http_chat_query_receipt(ngx_http_request_t *r,
+    ngx_http_chat_command_t *cmd, ngx_http_chat_id_t *id,
+    ngx_str_t *client_id)
+{
+    u_char      *p;
+    ngx_str_t    body;
+    ngx_uint_t   duplicate;
+
+    p = ngx_pnalloc(r->pool, sizeof("{\"id\":\"\",\"seq\":,"
+                                    "\"client_msg_id\":\"\","
+                                    "\"created_at\":\"\","
+                                    "\"duplicate\":false,\"next\":\"\"}")
+                             + NGX_HTTP_CHAT_ID_LEN + NGX_INT64_LEN
+                             + client_id->len + NGX_HTTP_CHAT_TIME_LEN
+                             + NGX_HTTP_CHAT_CURSOR_LEN);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    duplicate = ngx_http_chat_command_is(cmd, "duplicate");
+
+    body.data = p;
+
+    p = ngx_cpymem(p, "{\"id\":\"", sizeof("{\"id\":\"") - 1);
+    p = ngx_http_chat_id_write(p, id);
+    p = ngx_sprintf(p, "\",\"seq\":%L,\"client_msg_id\":\"%V\","
+                    "\"created_at\":\"", cmd->seq, client_id);
+    p = ngx_http_chat_time_write(p, cmd->created);
+    p = ngx_sprintf(p, "\",\"duplicate\":%s,\"next\":\"",
+                    duplicate ? "true" : "false");
+    p = ngx_http_chat_cursor_write(p, ngx_http_chat_store_epoch(), cmd->seq);
+    *p++ = '"';
+    *p++ = '}';
+
+    body.len = p - body.data;
+
+    return ngx_http_chat_reply_json(r, duplicate ? NGX_HTTP_OK
+                                                 : NGX_HTTP_CREATED, &body);
 }
 
 

@@ -35,6 +35,14 @@ ngx_int_t ngx_http_chat_query_command(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_command_t *cmd);
 
 /*
+ * Answers with what was "created", or is a "duplicate": 201 or 200.  id is
+ * that of the event, or of the conversation.
+ */
+ngx_int_t ngx_http_chat_query_receipt(ngx_http_request_t *r,
+    ngx_http_chat_command_t *cmd, ngx_http_chat_id_t *id,
+    ngx_str_t *client_id);
+
+/*
  * NGX_OK when "chat_limit" lets the request through; NGX_DECLINED when it is
  * over a limit: *rc is the return value of a 429 that has been sent.
  */

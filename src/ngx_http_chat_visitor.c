@@ -26,8 +26,6 @@ static void ngx_http_chat_visitor_started(ngx_http_chat_call_t *call);
 static ngx_int_t ngx_http_chat_visitor_token(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_call_t *call);
 static void ngx_http_chat_visitor_created(ngx_http_chat_command_t *cmd);
-static ngx_int_t ngx_http_chat_visitor_answer(ngx_http_request_t *r,
-    ngx_http_chat_command_t *cmd, ngx_str_t *client_id);
 
 
 static const char  *ngx_http_chat_modes[] = { "cookie", "bearer", NULL };
@@ -279,52 +277,12 @@ ngx_http_chat_visitor_created(ngx_http_chat_command_t *cmd)
         ctx->id = cmd->conversation;
         ctx->conversation = 1;
 
-        rc = ngx_http_chat_visitor_answer(r, cmd, &message->client_id);
+        rc = ngx_http_chat_query_receipt(r, cmd, &cmd->conversation,
+                                         &message->client_id);
 
     } else {
         rc = ngx_http_chat_reply_outcome(r, &cmd->outcome);
     }
 
     ngx_http_chat_finalize(r, rc);
-}
-
-
-static ngx_int_t
-ngx_http_chat_visitor_answer(ngx_http_request_t *r,
-    ngx_http_chat_command_t *cmd, ngx_str_t *client_id)
-{
-    u_char      *p;
-    ngx_str_t    body;
-    ngx_uint_t   duplicate;
-
-    p = ngx_pnalloc(r->pool, sizeof("{\"id\":\"\",\"seq\":,\"duplicate\":"
-                                    "false,\"next\":\"\","
-                                    "\"client_msg_id\":\"\","
-                                    "\"created_at\":\"\"}")
-                             + NGX_HTTP_CHAT_ID_LEN + NGX_INT64_LEN
-                             + NGX_HTTP_CHAT_CURSOR_LEN + client_id->len
-                             + NGX_HTTP_CHAT_TIME_LEN);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    duplicate = ngx_http_chat_command_is(cmd, "duplicate");
-
-    body.data = p;
-
-    p = ngx_cpymem(p, "{\"id\":\"", sizeof("{\"id\":\"") - 1);
-    p = ngx_http_chat_id_write(p, &cmd->conversation);
-    p = ngx_sprintf(p, "\",\"seq\":%L,\"duplicate\":%s,\"next\":\"",
-                    cmd->seq, duplicate ? "true" : "false");
-    p = ngx_http_chat_cursor_write(p, ngx_http_chat_store_epoch(), cmd->seq);
-    p = ngx_sprintf(p, "\",\"client_msg_id\":\"%V\",\"created_at\":\"",
-                    client_id);
-    p = ngx_http_chat_time_write(p, cmd->created);
-    *p++ = '"';
-    *p++ = '}';
-
-    body.len = p - body.data;
-
-    return ngx_http_chat_reply_json(r, duplicate ? NGX_HTTP_OK
-                                                 : NGX_HTTP_CREATED, &body);
 }
