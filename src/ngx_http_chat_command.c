@@ -20,10 +20,16 @@
 
 
 static ngx_http_chat_command_t *ngx_http_chat_command_make(
-    ngx_http_chat_actor_t *actor, ngx_http_chat_command_pt done, void *data);
+    ngx_http_chat_actor_t *actor, ngx_http_chat_id_t *conversation,
+    ngx_http_chat_command_pt done, void *data);
+static ngx_http_chat_command_t *ngx_http_chat_command_begin(
+    ngx_http_chat_actor_t *actor, ngx_http_chat_id_t *conversation,
+    ngx_http_chat_args_t *args, ngx_http_chat_command_pt done, void *data);
 static ngx_http_chat_command_t *ngx_http_chat_command_call(
     ngx_http_chat_command_t *cmd, ngx_http_chat_query_e query,
     ngx_http_chat_args_t *args, ngx_http_chat_call_pt done);
+static ngx_http_chat_command_t *ngx_http_chat_command_answered(
+    ngx_http_chat_call_t *call, ngx_http_chat_page_t *page);
 static void ngx_http_chat_command_end(ngx_http_chat_command_t *cmd);
 static void ngx_http_chat_command_sent(ngx_http_chat_append_t *a);
 static void ngx_http_chat_command_stale(ngx_http_chat_command_t *cmd);
@@ -43,7 +49,8 @@ static ngx_int_t ngx_http_chat_command_ids(u_char *p);
 
 static ngx_http_chat_command_t *
 ngx_http_chat_command_make(ngx_http_chat_actor_t *actor,
-    ngx_http_chat_command_pt done, void *data)
+    ngx_http_chat_id_t *conversation, ngx_http_chat_command_pt done,
+    void *data)
 {
     ngx_http_chat_command_t  *cmd;
 
@@ -55,6 +62,29 @@ ngx_http_chat_command_make(ngx_http_chat_actor_t *actor,
     cmd->done = done;
     cmd->data = data;
     cmd->actor = *actor;
+    cmd->conversation = *conversation;
+
+    return cmd;
+}
+
+
+/* of a statement whose parameters begin with the actor and the conversation */
+
+static ngx_http_chat_command_t *
+ngx_http_chat_command_begin(ngx_http_chat_actor_t *actor,
+    ngx_http_chat_id_t *conversation, ngx_http_chat_args_t *args,
+    ngx_http_chat_command_pt done, void *data)
+{
+    ngx_http_chat_command_t  *cmd;
+
+    cmd = ngx_http_chat_command_make(actor, conversation, done, data);
+    if (cmd == NULL) {
+        return NULL;
+    }
+
+    ngx_http_chat_args_init(args);
+    ngx_http_chat_arg_actor(args, &cmd->actor);
+    ngx_http_chat_arg_id(args, &cmd->conversation);
 
     return cmd;
 }
@@ -69,6 +99,34 @@ ngx_http_chat_command_call(ngx_http_chat_command_t *cmd,
         == NULL)
     {
         ngx_free(cmd);
+        return NULL;
+    }
+
+    return cmd;
+}
+
+
+/* the page is the caller's to free; NULL: the command has ended without it */
+
+static ngx_http_chat_command_t *
+ngx_http_chat_command_answered(ngx_http_chat_call_t *call,
+    ngx_http_chat_page_t *page)
+{
+    ngx_http_chat_command_t  *cmd;
+
+    cmd = call->data;
+    cmd->rc = call->rc;
+
+    if (call->rc == NGX_OK
+        && ngx_http_chat_page_read(page, call->res, &cmd->conversation,
+                                   cmd->actor.site->id)
+           != NGX_OK)
+    {
+        cmd->rc = NGX_ERROR;
+    }
+
+    if (cmd->rc != NGX_OK) {
+        ngx_http_chat_command_end(cmd);
         return NULL;
     }
 
@@ -113,12 +171,11 @@ ngx_http_chat_command_send(ngx_http_chat_actor_t *actor,
     ngx_http_chat_command_t      *cmd;
     ngx_http_chat_append_args_t   args;
 
-    cmd = ngx_http_chat_command_make(actor, done, data);
+    cmd = ngx_http_chat_command_make(actor, conversation, done, data);
     if (cmd == NULL) {
         return NULL;
     }
 
-    cmd->conversation = *conversation;
     cmd->expected = message->expected;
 
     args.actor = &cmd->actor;
@@ -205,20 +262,8 @@ ngx_http_chat_command_newer(ngx_http_chat_call_t *call)
     ngx_http_chat_page_t      page;
     ngx_http_chat_command_t  *cmd;
 
-    cmd = call->data;
-    cmd->rc = call->rc;
-
-    if (call->rc != NGX_OK) {
-        ngx_http_chat_command_end(cmd);
-        return;
-    }
-
-    if (ngx_http_chat_page_read(&page, call->res, &cmd->conversation,
-                                cmd->actor.site->id)
-        != NGX_OK)
-    {
-        cmd->rc = NGX_ERROR;
-        ngx_http_chat_command_end(cmd);
+    cmd = ngx_http_chat_command_answered(call, &page);
+    if (cmd == NULL) {
         return;
     }
 
@@ -265,25 +310,22 @@ ngx_http_chat_command_create(ngx_http_chat_actor_t *actor,
     ngx_http_chat_message_t *message, ngx_http_chat_command_pt done,
     void *data)
 {
-    ngx_http_chat_id_t        id;
+    ngx_http_chat_id_t        conversation, id;
     ngx_http_chat_args_t      args;
     ngx_http_chat_command_t  *cmd;
 
-    cmd = ngx_http_chat_command_make(actor, done, data);
+    if (ngx_http_chat_id_make(&conversation) != NGX_OK
+        || ngx_http_chat_id_make(&id) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    cmd = ngx_http_chat_command_begin(actor, &conversation, &args, done,
+                                      data);
     if (cmd == NULL) {
         return NULL;
     }
 
-    if (ngx_http_chat_id_make(&cmd->conversation) != NGX_OK
-        || ngx_http_chat_id_make(&id) != NGX_OK)
-    {
-        ngx_free(cmd);
-        return NULL;
-    }
-
-    ngx_http_chat_args_init(&args);
-    ngx_http_chat_arg_actor(&args, actor);
-    ngx_http_chat_arg_id(&args, &cmd->conversation);
     ngx_http_chat_arg_id(&args, &id);
     ngx_http_chat_arg_text(&args, &message->client_id);
     ngx_http_chat_arg_text(&args, &message->text);
@@ -301,21 +343,14 @@ ngx_http_chat_command_created(ngx_http_chat_call_t *call)
     ngx_http_chat_page_t      page;
     ngx_http_chat_command_t  *cmd;
 
-    cmd = call->data;
-    cmd->rc = call->rc;
-
-    if (call->rc != NGX_OK) {
-        ngx_http_chat_command_end(cmd);
-        return;
+    if (call->rc == NGX_OK
+        && ngx_http_chat_command_which(call->data, call->res) != NGX_OK)
+    {
+        call->rc = NGX_ERROR;
     }
 
-    if (ngx_http_chat_command_which(cmd, call->res) != NGX_OK
-        || ngx_http_chat_page_read(&page, call->res, &cmd->conversation,
-                                   cmd->actor.site->id)
-           != NGX_OK)
-    {
-        cmd->rc = NGX_ERROR;
-        ngx_http_chat_command_end(cmd);
+    cmd = ngx_http_chat_command_answered(call, &page);
+    if (cmd == NULL) {
         return;
     }
 
@@ -367,21 +402,14 @@ ngx_http_chat_command_change(ngx_http_chat_actor_t *actor,
     ngx_http_chat_args_t      args;
     ngx_http_chat_command_t  *cmd;
 
-    cmd = ngx_http_chat_command_make(actor, done, data);
+    if (ngx_http_chat_command_ids(ids) != NGX_OK) {
+        return NULL;
+    }
+
+    cmd = ngx_http_chat_command_begin(actor, conversation, &args, done, data);
     if (cmd == NULL) {
         return NULL;
     }
-
-    if (ngx_http_chat_command_ids(ids) != NGX_OK) {
-        ngx_free(cmd);
-        return NULL;
-    }
-
-    cmd->conversation = *conversation;
-
-    ngx_http_chat_args_init(&args);
-    ngx_http_chat_arg_actor(&args, actor);
-    ngx_http_chat_arg_id(&args, conversation);
 
     if (change->version < 0) {
         ngx_http_chat_arg_null(&args);
@@ -439,20 +467,8 @@ ngx_http_chat_command_changed(ngx_http_chat_call_t *call)
     ngx_http_chat_page_t      page;
     ngx_http_chat_command_t  *cmd;
 
-    cmd = call->data;
-    cmd->rc = call->rc;
-
-    if (call->rc != NGX_OK) {
-        ngx_http_chat_command_end(cmd);
-        return;
-    }
-
-    if (ngx_http_chat_page_read(&page, call->res, &cmd->conversation,
-                                cmd->actor.site->id)
-        != NGX_OK)
-    {
-        cmd->rc = NGX_ERROR;
-        ngx_http_chat_command_end(cmd);
+    cmd = ngx_http_chat_command_answered(call, &page);
+    if (cmd == NULL) {
         return;
     }
 
@@ -495,16 +511,11 @@ ngx_http_chat_command_read(ngx_http_chat_actor_t *actor,
     ngx_http_chat_args_t      args;
     ngx_http_chat_command_t  *cmd;
 
-    cmd = ngx_http_chat_command_make(actor, done, data);
+    cmd = ngx_http_chat_command_begin(actor, conversation, &args, done, data);
     if (cmd == NULL) {
         return NULL;
     }
 
-    cmd->conversation = *conversation;
-
-    ngx_http_chat_args_init(&args);
-    ngx_http_chat_arg_actor(&args, actor);
-    ngx_http_chat_arg_id(&args, conversation);
     ngx_http_chat_arg_int8(&args, seq);
 
     return ngx_http_chat_command_call(cmd, NGX_HTTP_CHAT_Q_READ, &args,
@@ -598,18 +609,13 @@ ngx_http_chat_command_typing(ngx_http_chat_actor_t *actor,
         return NGX_OK;
     }
 
-    c = ngx_http_chat_command_make(actor, done, data);
+    c = ngx_http_chat_command_begin(actor, conversation, &args, done, data);
     if (c == NULL) {
         return NGX_ERROR;
     }
 
-    c->conversation = *conversation;
     c->on = on;
     c->internal = internal;
-
-    ngx_http_chat_args_init(&args);
-    ngx_http_chat_arg_actor(&args, actor);
-    ngx_http_chat_arg_id(&args, conversation);
 
     *cmd = ngx_http_chat_command_call(c, NGX_HTTP_CHAT_Q_MEMBER, &args,
                                       ngx_http_chat_command_typed);
