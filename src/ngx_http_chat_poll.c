@@ -75,12 +75,8 @@ ngx_http_chat_poll(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_chat_limit_open(&p->stream, ctx->conf->limit, &ctx->actor,
-                                 r->connection->sockaddr)
-        != NGX_OK)
-    {
-        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_RATE_LIMITED,
-                                           NULL, "too many streams are open");
+    if (ngx_http_chat_stream_open(r, ctx, &p->stream, &rc) != NGX_OK) {
+        return rc;
     }
 
     cln->handler = ngx_http_chat_poll_cleanup;
@@ -123,14 +119,9 @@ ngx_http_chat_poll_wait(ngx_http_request_t *r, ngx_http_chat_poll_t *p,
     if (p->args.has_feed) {
         rc = ngx_http_chat_feed_subscribe(&p->feed, p->ctx->conf->limit);
 
-        if (rc == NGX_BUSY) {
-            return ngx_http_chat_reply_later(r, NGX_HTTP_CHAT_UNAVAILABLE,
-                                             "too many subscribe at once",
-                                             p->feed.wait);
-        }
-
-        if (rc == NGX_ERROR) {
-            return ngx_http_chat_reply_failed(r, NGX_BUSY);
+        if (rc == NGX_BUSY || rc == NGX_ERROR) {
+            ngx_http_chat_poll_leave(p);
+            return ngx_http_chat_stream_refused(r, &p->feed, rc);
         }
 
         p->opening = (rc == NGX_AGAIN);

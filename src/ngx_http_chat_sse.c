@@ -37,8 +37,6 @@
 
 static ngx_int_t ngx_http_chat_sse_resume(ngx_http_request_t *r,
     ngx_http_chat_sse_t *s, ngx_int_t *rc);
-static ngx_int_t ngx_http_chat_sse_limits(ngx_http_chat_sse_t *s,
-    ngx_int_t *rc);
 static ngx_int_t ngx_http_chat_sse_open(ngx_http_chat_sse_t *s);
 static void ngx_http_chat_sse_init(ngx_http_chat_sse_t *s);
 static void ngx_http_chat_sse_cleanup(void *data);
@@ -89,7 +87,10 @@ ngx_http_chat_sse(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_chat_sse_limits(s, &rc) != NGX_OK) {
+    if (ngx_http_chat_query_limit(r, ctx, NGX_HTTP_CHAT_LIMIT_HANDSHAKE, &rc)
+        != NGX_OK
+        || ngx_http_chat_stream_open(r, ctx, &s->stream, &rc) != NGX_OK)
+    {
         return rc;
     }
 
@@ -107,45 +108,12 @@ ngx_http_chat_sse(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     if (rc != NGX_OK) {
         ngx_http_chat_sse_stop(s);
 
-        return rc == NGX_BUSY
-               ? ngx_http_chat_reply_later(r, NGX_HTTP_CHAT_UNAVAILABLE,
-                                           "too many subscribe at once",
-                                           s->feed.wait)
-               : ngx_http_chat_reply_failed(r, NGX_BUSY);
+        return ngx_http_chat_stream_refused(r, &s->feed, rc);
     }
 
     (void) ngx_http_chat_wait_client(r);
 
     return NGX_DONE;
-}
-
-
-/* NGX_DECLINED: has been answered with *rc */
-
-static ngx_int_t
-ngx_http_chat_sse_limits(ngx_http_chat_sse_t *s, ngx_int_t *rc)
-{
-    ngx_http_request_t  *r;
-
-    r = s->request;
-
-    if (ngx_http_chat_query_limit(r, s->ctx, NGX_HTTP_CHAT_LIMIT_HANDSHAKE,
-                                  rc)
-        != NGX_OK)
-    {
-        return NGX_DECLINED;
-    }
-
-    if (ngx_http_chat_limit_open(&s->stream, s->ctx->conf->limit,
-                                 &s->ctx->actor, r->connection->sockaddr)
-        != NGX_OK)
-    {
-        *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_RATE_LIMITED,
-                                          NULL, "too many streams are open");
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
 }
 
 

@@ -123,3 +123,34 @@ ngx_http_chat_stream_args(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
 
     return NGX_OK;
 }
+
+
+ngx_int_t
+ngx_http_chat_stream_open(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_http_chat_limit_stream_t *stream, ngx_int_t *rc)
+{
+    if (ngx_http_chat_limit_open(stream, ctx->conf->limit, &ctx->actor,
+                                 r->connection->sockaddr)
+        == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_RATE_LIMITED, NULL,
+                                      "too many streams are open");
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_chat_stream_refused(ngx_http_request_t *r, ngx_http_chat_feed_t *f,
+    ngx_int_t rc)
+{
+    if (rc == NGX_BUSY) {
+        return ngx_http_chat_reply_later(r, NGX_HTTP_CHAT_UNAVAILABLE,
+                                         "too many subscribe at once",
+                                         f->wait);
+    }
+
+    return ngx_http_chat_reply_failed(r, NGX_BUSY);
+}
