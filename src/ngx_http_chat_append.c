@@ -341,8 +341,10 @@ ngx_http_chat_append_batch_done(ngx_http_chat_call_t *call)
 
     s->inflight = 0;
 
+    /* those who have just been answered may have said more: one look */
+
     if (!ngx_queue_empty(&s->waiting) && !s->flush.posted) {
-        ngx_post_event(&s->flush, &ngx_posted_events);
+        ngx_post_event(&s->flush, &ngx_posted_next_events);
     }
 }
 

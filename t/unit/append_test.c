@@ -59,11 +59,13 @@ static ngx_http_chat_site_t   site;
 static ngx_http_chat_actor_t  visitor, agent;
 
 ngx_queue_t                   ngx_posted_events;
+ngx_queue_t                   ngx_posted_next_events;
 
 
 static void begin(void);
 static ngx_http_chat_append_t *say(ngx_uint_t conversation,
     const char *text);
+static void iteration(void);
 static void loop(void);
 static void answer(batch_t *b, const char *outcomes);
 static void fail(batch_t *b, ngx_int_t rc);
@@ -113,6 +115,7 @@ begin(void)
     agent.site = &site;
 
     ngx_queue_init(&ngx_posted_events);
+    ngx_queue_init(&ngx_posted_next_events);
     ngx_memzero(batches, sizeof(batches));
     ngx_memzero(refuse, sizeof(refuse));
 
@@ -180,6 +183,28 @@ next(void)
 
     answer(&batches[2], "");
     ok(ngx_http_chat_append_pending() == 0, "until nothing is left");
+
+    begin();
+
+    (void) say(1, "a");
+    iteration();
+    (void) say(2, "b");
+    answer(&batches[0], "c");
+    iteration();
+    ok(nbatches == 1, "the next one waits for a turn of the loop");
+
+    (void) say(3, "c");
+    iteration();
+    ok(nbatches == 2 && is(&batches[1], "bc"),
+       "and takes along what has come in it");
+
+    answer(&batches[1], "");
+    loop();
+    (void) say(4, "d");
+    iteration();
+    ok(nbatches == 3 && is(&batches[2], "d"),
+       "if nothing waits, nothing is waited for");
+    answer(&batches[2], "");
 }
 
 
@@ -346,10 +371,21 @@ say(ngx_uint_t conversation, const char *text)
 }
 
 
-/* the end of an iteration */
+/* until nothing is to be done */
 
 static void
 loop(void)
+{
+    do {
+        iteration();
+    } while (!ngx_queue_empty(&ngx_posted_events));
+}
+
+
+/* what was posted for this one; then that of the next one is due */
+
+static void
+iteration(void)
 {
     ngx_event_t  *ev;
     ngx_queue_t  *q;
@@ -360,6 +396,13 @@ loop(void)
 
         ngx_delete_posted_event(ev);
         ev->handler(ev);
+    }
+
+    while (!ngx_queue_empty(&ngx_posted_next_events)) {
+        q = ngx_queue_head(&ngx_posted_next_events);
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&ngx_posted_events, q);
     }
 }
 
