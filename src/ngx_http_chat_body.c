@@ -221,6 +221,26 @@ ngx_http_chat_body_take(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
 }
 
 
+ngx_int_t
+ngx_http_chat_body_dump(ngx_http_request_t *r, json_t *value,
+    ngx_str_t *text)
+{
+    size_t  len;
+
+    len = json_dumpb(value, NULL, 0, JSON_COMPACT|JSON_ENCODE_ANY);
+
+    text->data = ngx_pnalloc(r->pool, len + 1);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->len = json_dumpb(value, (char *) text->data, len,
+                           JSON_COMPACT|JSON_ENCODE_ANY);
+
+    return text->len == len ? NGX_OK : NGX_ERROR;
+}
+
+
 static ngx_int_t
 ngx_http_chat_body_refuse(ngx_http_request_t *r,
     ngx_http_chat_problem_e code, const char *detail, ngx_int_t *rc)

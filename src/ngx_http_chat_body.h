@@ -46,5 +46,9 @@ ngx_int_t ngx_http_chat_body_take(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_field_t *fields, ngx_uint_t n,
     void *data, ngx_int_t *rc);
 
+/* the text of a part of ctx->body, in r->pool; NGX_ERROR */
+ngx_int_t ngx_http_chat_body_dump(ngx_http_request_t *r, json_t *value,
+    ngx_str_t *text);
+
 
 #endif /* _NGX_HTTP_CHAT_BODY_H_INCLUDED_ */

@@ -48,6 +48,15 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       NGX_HTTP_CHAT_BODY_OPT|NGX_HTTP_CHAT_SIGN_IN, NGX_HTTP_CHAT_SMALL_BODY,
       ngx_http_chat_visitor_session, "session" },
 
+    { NGX_HTTP_PATCH, "/v1/session",
+      NGX_HTTP_CHAT_VISITOR, NGX_HTTP_CHAT_VISITOR,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_MESSAGE_BODY,
+      ngx_http_chat_session_put, "contact" },
+
+    { NGX_HTTP_DELETE, "/v1/session",
+      NGX_HTTP_CHAT_VISITOR, NGX_HTTP_CHAT_VISITOR, 0, 0,
+      ngx_http_chat_session_end, "session_end" },
+
     { NGX_HTTP_POST, "/v1/agent/session",
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_ANYONE,
       NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SIGN_IN, NGX_HTTP_CHAT_SMALL_BODY,

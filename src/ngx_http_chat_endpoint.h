@@ -17,6 +17,12 @@ ngx_int_t ngx_http_chat_visitor_session(ngx_http_request_t *r,
 ngx_int_t ngx_http_chat_visitor_create(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
+/* session: PATCH and DELETE v1/session */
+ngx_int_t ngx_http_chat_session_put(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_session_end(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
 /* conversation: of members */
 ngx_int_t ngx_http_chat_conversation_list(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);

@@ -271,6 +271,12 @@ ngx_http_chat_fields_one(json_t *value, ngx_http_chat_field_t *field,
     case NGX_HTTP_CHAT_F_ENUM:
         *detail = ngx_http_chat_fields_enum(value, field->values, dst);
         break;
+
+    case NGX_HTTP_CHAT_F_OBJECT:
+        *detail = json_is_object(value) ? NULL
+                                        : "the field has to be an object";
+        *(json_t **) dst = value;
+        break;
     }
 
     return *detail == NULL ? NGX_OK : NGX_DECLINED;

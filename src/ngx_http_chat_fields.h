@@ -40,7 +40,8 @@ typedef enum {
     NGX_HTTP_CHAT_F_UUID,                    /* ngx_http_chat_id_t */
     NGX_HTTP_CHAT_F_INT,                     /* int64_t, 0 .. max */
     NGX_HTTP_CHAT_F_BOOL,                    /* ngx_uint_t */
-    NGX_HTTP_CHAT_F_ENUM                     /* ngx_str_t; values */
+    NGX_HTTP_CHAT_F_ENUM,                    /* ngx_str_t; values */
+    NGX_HTTP_CHAT_F_OBJECT                   /* json_t *, borrowed */
 } ngx_http_chat_field_e;
 
 typedef struct {

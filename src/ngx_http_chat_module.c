@@ -16,6 +16,7 @@
 #include "ngx_http_chat_limit.h"
 #include "ngx_http_chat_redis.h"
 #include "ngx_http_chat_revoke.h"
+#include "ngx_http_chat_seen.h"
 #include "ngx_http_chat_status.h"
 #include "ngx_http_chat_store.h"
 #include "ngx_http_chat_topic.h"
@@ -481,6 +482,7 @@ ngx_http_chat_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_chat_revoke_init(cycle);
+    ngx_http_chat_seen_init(cycle);
     ngx_http_chat_early_init(cycle);
     ngx_http_chat_auth_init(cycle);
 
@@ -497,6 +499,7 @@ ngx_http_chat_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_http_chat_seen_exit();
     ngx_http_chat_revoke_exit();
     ngx_http_chat_feed_exit();
     ngx_http_chat_store_exit();

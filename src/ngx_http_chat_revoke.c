@@ -153,6 +153,25 @@ ngx_http_chat_revoke_unwatch(ngx_http_chat_watch_t *w)
 }
 
 
+void
+ngx_http_chat_revoke_each(ngx_uint_t kind,
+    void (*each)(ngx_http_chat_actor_t *actor, void *data), void *data)
+{
+    ngx_uint_t              i;
+    ngx_http_chat_watch_t  *w;
+
+    for (i = 0; i < NGX_HTTP_CHAT_REVOKE_BUCKETS; i++) {
+
+        for (w = ngx_http_chat_revoke_buckets[i]; w != NULL; w = w->next) {
+
+            if (w->actor->kind == kind) {
+                each(w->actor, data);
+            }
+        }
+    }
+}
+
+
 static void
 ngx_http_chat_revoke_link(ngx_http_chat_watch_t **list,
     ngx_http_chat_watch_t *w)

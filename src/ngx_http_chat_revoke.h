@@ -47,6 +47,11 @@ void ngx_http_chat_revoke_watch(ngx_http_chat_watch_t *w,
 void ngx_http_chat_revoke_unwatch(ngx_http_chat_watch_t *w);
 
 
+/* calls each() for the actor of every stream of a kind; it ends none */
+void ngx_http_chat_revoke_each(ngx_uint_t kind,
+    void (*each)(ngx_http_chat_actor_t *actor, void *data), void *data);
+
+
 /* the session of an agent has ended: streams of this worker, and the cache */
 void ngx_http_chat_revoke_session(ngx_http_chat_id_t *session);
 

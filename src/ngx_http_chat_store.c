@@ -42,12 +42,12 @@ static void ngx_http_chat_store_done(ngx_http_chat_pg_op_t *op);
 /* in the order of ngx_http_chat_query_e; the SQL text is made at start */
 
 static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
-    { "session_start",         NULL, 7, NULL },
+    { "session_start_2",       NULL, 7, NULL },
     { "agent_login",           NULL, 2, NULL },
     { "agent_session_create",  NULL, 5, NULL },
     { "agent_session_get",     NULL, 2, NULL },
     { "agent_session_end",     NULL, 2, NULL },
-    { "conversation_create",   NULL, 10, NULL },
+    { "conversation_create_2", NULL, 10, NULL },
     { "append",                NULL, 13, NULL },
     { "conversations_visitor", NULL, 8, NULL },
     { "conversations_agent",   NULL, 13, NULL },
@@ -66,7 +66,10 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "sign_in_check",         NULL, 4, NULL },
     { "sign_in_failed",        NULL, 4, NULL },
     { "sign_in_passed",        NULL, 4, NULL },
-    { "revoked",               NULL, 1, NULL }
+    { "revoked",               NULL, 1, NULL },
+    { "visitor_put",           NULL, 10, NULL },
+    { "session_end",           NULL, 5, NULL },
+    { "agents_seen",           NULL, 1, NULL }
 };
 
 
@@ -148,20 +151,26 @@ ngx_http_chat_store_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf)
 }
 
 
-/* "SELECT * FROM chat.<name>_1($1, ...)", once for the process */
+/*
+ * "SELECT * FROM chat.<name>_1($1, ...)", or without "_1" when the name ends
+ * in another version; once for the process
+ */
 
 static char *
 ngx_http_chat_store_statement(ngx_http_chat_pg_stmt_t *stmt)
 {
     u_char      *p, *last, *start;
-    size_t       size;
-    ngx_uint_t   i;
+    size_t       size, len;
+    ngx_uint_t   i, versioned;
 
     if (stmt->sql != NULL) {
         return (char *) stmt->sql;
     }
 
-    size = sizeof("SELECT * FROM chat._1()") + ngx_strlen(stmt->name)
+    len = ngx_strlen(stmt->name);
+    versioned = (stmt->name[len - 1] <= '9');
+
+    size = sizeof("SELECT * FROM chat._1()") + len
            + stmt->nparams * sizeof("$99,");
 
     start = ngx_alloc(size, ngx_cycle->log);
@@ -171,7 +180,8 @@ ngx_http_chat_store_statement(ngx_http_chat_pg_stmt_t *stmt)
 
     last = start + size;
 
-    p = ngx_slprintf(start, last, "SELECT * FROM chat.%s_1(", stmt->name);
+    p = ngx_slprintf(start, last, "SELECT * FROM chat.%s%s(", stmt->name,
+                     versioned ? "" : "_1");
 
     for (i = 1; i <= stmt->nparams; i++) {
         p = ngx_slprintf(p, last, i == 1 ? "$%ui" : ",$%ui", i);

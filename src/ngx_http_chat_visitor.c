@@ -26,6 +26,8 @@ static void ngx_http_chat_visitor_started(ngx_http_chat_call_t *call);
 static ngx_int_t ngx_http_chat_visitor_token(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_call_t *call);
 static void ngx_http_chat_visitor_created(ngx_http_chat_command_t *cmd);
+static ngx_int_t ngx_http_chat_visitor_conflict(ngx_http_request_t *r,
+    ngx_str_t *body);
 
 
 static const char  *ngx_http_chat_modes[] = { "cookie", "bearer", NULL };
@@ -280,9 +282,34 @@ ngx_http_chat_visitor_created(ngx_http_chat_command_t *cmd)
         rc = ngx_http_chat_query_receipt(r, cmd, &cmd->conversation,
                                          &message->client_id);
 
+    } else if (ngx_http_chat_command_is(cmd, "conflict")) {
+        rc = ngx_http_chat_visitor_conflict(r, &cmd->page->body);
+
     } else {
         rc = ngx_http_chat_reply_outcome(r, &cmd->outcome);
     }
 
     ngx_http_chat_finalize(r, rc);
+}
+
+
+/* the site holds a visitor to the conversation that he has */
+
+static ngx_int_t
+ngx_http_chat_visitor_conflict(ngx_http_request_t *r, ngx_str_t *body)
+{
+    u_char     *p;
+    ngx_str_t   extra;
+
+    p = ngx_pnalloc(r->pool, sizeof("\"conversation\":") + body->len);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    extra.data = p;
+    extra.len = ngx_sprintf(p, "\"conversation\":%V", body) - p;
+
+    return ngx_http_chat_reply_problem_with(r, NGX_HTTP_CHAT_CONFLICT, NULL,
+                                            "there is a conversation "
+                                            "already", &extra);
 }

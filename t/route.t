@@ -70,7 +70,7 @@ PUT /support/v1/session
 --- error_code: 405
 --- response_headers
 Content-Type: application/problem+json
-Allow: POST
+Allow: POST, PATCH, DELETE
 --- json
 {"status": 405, "code": "method_not_allowed"}
 

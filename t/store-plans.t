@@ -64,7 +64,7 @@ sub calls {
         resolve => "chat.change_1($v, '$conversation', NULL, 'resolved', "
             . "false, NULL, ARRAY[gen_random_uuid(), NULL], '$epoch')",
         reopen => $db->append_call(0, {%{$to[0]}, key => $db->uuid}),
-        session => "chat.session_start_1($site, '$visitor->{id}', "
+        session => "chat.session_start_2($site, '$visitor->{id}', "
             . "$visitor->{issued}, gen_random_uuid(), NULL, NULL, "
             . "'$epoch')",
         'own conversations' => "chat.conversations_visitor_1($v, 20, NULL, "
@@ -97,6 +97,10 @@ sub calls {
             . "'resolved', 'none', NULL, NULL, NULL, 5, NULL, '$epoch')",
         'inbox of an agent' => "chat.inbox_1($a, 'open', 'me', NULL, NULL, "
             . "NULL, 5, '$epoch')",
+        'contact' => "chat.visitor_put_1($v, 'Ann', 'a\@b.test', "
+            . "'{\"a\": 1}', NULL, NULL)",
+        'visitor signs out' => "chat.session_end_1($a)",
+        'agents seen' => "chat.agents_seen_1('$site $agent->{id}')",
         search => "chat.conversations_agent_1($a, NULL, NULL, NULL, "
             . "NULL, 'nothing', 5, NULL, '$epoch')",
     );

@@ -195,7 +195,7 @@ sub conversation {
 sub create_call {
     my ($self, $visitor, %opt) = @_;
 
-    return sprintf "chat.conversation_create_1(%s, '%s', '%s', '%s', %s, "
+    return sprintf "chat.conversation_create_2(%s, '%s', '%s', '%s', %s, "
         . "'$Epoch')", $self->actor($visitor), $opt{id} // $self->uuid,
         $self->uuid, $opt{key}, ChatTest::quote($opt{text} // 'hello');
 }
