@@ -10,6 +10,12 @@
 /* the tables behind presence: participants of topics, other workers */
 
 
+/* longest "name", which "who" has room for, whoever it came from */
+#define NGX_HTTP_CHAT_WHO_NAME                                               \
+    (NGX_HTTP_CHAT_WHO - NGX_HTTP_CHAT_ID_LEN                                \
+     - (sizeof("{\"kind\":\"visitor\",\"id\":\"\",\"name\":}") - 1))
+
+
 typedef struct {
     u_char                    origin[NGX_HTTP_CHAT_BUS_ORIGIN];
     ngx_msec_t                heard;
@@ -215,7 +221,8 @@ ngx_http_chat_participant_parse(ngx_str_t *who, ngx_str_t *name)
     name->data = p;
     name->len = last - p;
 
-    return name->len != 0 ? NGX_OK : NGX_DECLINED;
+    return name->len != 0 && name->len <= NGX_HTTP_CHAT_WHO_NAME
+           ? NGX_OK : NGX_DECLINED;
 }
 
 

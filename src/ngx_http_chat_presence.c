@@ -344,6 +344,10 @@ ngx_http_chat_presence_parse(ngx_http_chat_bus_message_t *m,
 
     *kind = m->data.data[1] - '0';
 
+    if (*kind != NGX_HTTP_CHAT_VISITOR && *kind != NGX_HTTP_CHAT_AGENT) {
+        return NGX_ERROR;
+    }
+
     who->data = m->data.data + NGX_HTTP_CHAT_PRESENCE_HEAD;
     who->len = m->data.len - NGX_HTTP_CHAT_PRESENCE_HEAD;
 

@@ -48,6 +48,7 @@ static void typing(void);
 static void crowd(void);
 static void workers(void);
 static void renamed(void);
+static void longest(void);
 static void back(void);
 static void bye(void);
 static ngx_uint_t offline_after(ngx_uint_t agent, ngx_msec_t since);
@@ -76,6 +77,7 @@ main(void)
     crowd();
     workers();
     renamed();
+    longest();
     back();
     bye();
 
@@ -292,6 +294,54 @@ renamed(void)
     ngx_str_set(&name, "{\"kind\":\"agent\"}");
     ok(ngx_http_chat_participant_get(p->topic, p->kind, &visitor.id, &name)
        == NULL, "no name, no member");
+
+    end();
+}
+
+
+/* whoever says it, what is written of a member fits where it is written */
+
+static void
+longest(void)
+{
+    u_char                       *d;
+    size_t                        len, most;
+    ngx_http_chat_id_t            id;
+    u_char                        who[2 * NGX_HTTP_CHAT_WHO];
+    u_char                        text[NGX_HTTP_CHAT_WHO];
+    ngx_str_t                     name;
+    ngx_http_chat_participant_t  *p;
+
+    begin();
+
+    most = 0;
+    p = NULL;
+    ngx_memset(id.data, 0x55, sizeof(id.data));
+
+    for (len = NGX_HTTP_CHAT_WHO / 2; len <= NGX_HTTP_CHAT_WHO; len++) {
+
+        ngx_memset(text, 'x', len);
+        ngx_memcpy(text, "{\"name\":\"", sizeof("{\"name\":\"") - 1);
+        text[len - 2] = '"';
+        text[len - 1] = '}';
+
+        name.data = text;
+        name.len = len;
+        id.data[14] = (u_char) (len >> 8);
+        id.data[15] = (u_char) len;
+
+        p = ngx_http_chat_participant_get(
+                           ngx_http_chat_topic_of(feed.subscriber.topic),
+                           NGX_HTTP_CHAT_VISITOR, &id, &name);
+        if (p != NULL) {
+            d = ngx_http_chat_participant_who(p, who);
+            most = ngx_max(most, (size_t) (d - who));
+        }
+    }
+
+    ok(most > NGX_HTTP_CHAT_WHO / 2 && most <= NGX_HTTP_CHAT_WHO,
+       "a long name");
+    ok(p == NULL, "one that is too long is nobody's");
 
     end();
 }
