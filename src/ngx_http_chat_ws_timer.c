@@ -320,6 +320,15 @@ ngx_http_chat_ws_timer_next(ngx_http_chat_ws_t *ws)
         return;
     }
 
+    ws->next = ngx_current_msec + heartbeat * 9 / 10
+               + (ngx_msec_t) ngx_random() % (heartbeat / 5 + 1);
+
+    /* for a client that has enough to read there is the clock of slow ones */
+
+    if (ngx_http_chat_ws_full(ws)) {
+        return;
+    }
+
     ngx_http_chat_ws_timer_ping(ws);
 
     if (!ws->pinged) {
@@ -327,9 +336,6 @@ ngx_http_chat_ws_timer_next(ngx_http_chat_ws_t *ws)
         ws->alive = 0;
         ws->pong = ngx_http_chat_ws_at(NGX_HTTP_CHAT_WS_PONG);
     }
-
-    ws->next = ngx_current_msec + heartbeat * 9 / 10
-               + (ngx_msec_t) ngx_random() % (heartbeat / 5 + 1);
 }
 
 

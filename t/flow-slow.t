@@ -1,5 +1,6 @@
 # How streams end by themselves: readers that read nothing, the age of
-# server-sent events; an inbox whose reader is slow, memory of a long stream.
+# server-sent events; an inbox whose reader is slow, memory of a long stream,
+# heartbeats that nobody reads.
 # A build for tests waits for less long.
 
 use strict;
@@ -299,6 +300,53 @@ $nginx = nginx(workers => 1, name => 'long');
               'it is not open any more', qw(connections websocket visitor));
     number_is($before->{connections}{sse}{visitor}, 'nor is the other',
               qw(connections sse visitor));
+}
+
+$nginx->stop;
+is(join('', $nginx->alarms), '', 'no alarms');
+
+
+# What the server says by itself is not queued for a reader that has enough
+# to read: heartbeats of one that reads now and then would go on for ever.
+
+$nginx = nginx(workers => 1, name => 'beat', location => 'chat_heartbeat 1s;');
+
+{
+    my @talks = map { conversation("b$_", "talk $_") } 1 .. 20;
+    my $slow = ws(port => $slow, rcvbuf => 4096, agent => 'dana');
+    my $quick = ws(agent => 'dana');
+
+    $slow->ask(type => 'subscribe', conversation => $_) for @talks;
+
+    # the worker answers others while its queue for the one grows
+
+    my $n = 0;
+
+    wait_until {
+        message($talks[0], 'agent dana', 'x' x 16000) for 1 .. 4;
+        $n += 4;
+        numbers()->{lag_mode_enters}{websocket} > 0;
+    } 60;
+    cmp_ok($n, '<', 200, 'a WebSocket that reads nothing lags');
+
+    my $beats = 0;
+
+    wait_until { $beats++ if $quick->next('heartbeat', 1); $beats >= 10 } 60;
+    is($beats, 10, 'heartbeats for one that reads');
+
+    # live events come before the page with which it catches up
+
+    my ($waited, $live) = (0, 0);
+
+    while (my $m = $slow->next(undef, 30)) {
+        last if $m->{type} eq 'events';
+        ($waited, $live) = (0, $live + 1) if $m->{type} eq 'message';
+        $waited++ if $m->{type} eq 'heartbeat';
+    }
+
+    cmp_ok($live, '>', 0, 'what was live comes late');
+    cmp_ok($waited, '<', 3, 'without the heartbeats of that time');
+    ok($slow->next('heartbeat', 30), 'which go on then');
 }
 
 $nginx->stop;
