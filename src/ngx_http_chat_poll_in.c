@@ -326,7 +326,13 @@ ngx_http_chat_poll_inbox(ngx_http_chat_inbox_t *i, json_t *page)
 
     p = ngx_http_chat_poll_of_inbox(i);
 
-    p->news |= i->news;
+    if (i->news) {
+
+        /* the answer takes one page: what changes later is for the next poll */
+
+        p->news = 1;
+        ngx_http_chat_inbox_pause(i);
+    }
 
     text = json_dumps(page, JSON_COMPACT);
 

@@ -1,5 +1,5 @@
-# What happens to a poll that waits: PostgreSQL hangs, the log gets another
-# epoch, its answer goes out slowly.
+# What happens to a poll that waits: PostgreSQL hangs, wholly or in part, the
+# log gets another epoch, its answer goes out slowly.
 
 use strict;
 use warnings;
@@ -33,6 +33,15 @@ sub stream {
 
     return $client->start('GET', "/support/v1/stream?conversation="
         . join '&', $conversation, map { "$_=$query{$_}" } sort keys %query);
+}
+
+
+sub stream_inbox {
+    my ($cursor, %query) = @_;
+
+    return $nginx->client(agent => 'dana')->start('GET',
+        "/support/v1/stream?inbox=$cursor"
+        . join '', map { "&$_=$query{$_}" } sort keys %query);
 }
 
 
@@ -77,6 +86,63 @@ my $events = $answer->json->{events};
 $events = stream($agent, since => $next, wait => 5)->wait->json->{events}
     if !@$events;
 is($events->[0]{text}, 'back', 'and nothing is missed');
+
+
+# What the first page of an inbox had is in the answer, although the list was
+# read again while the conversation was still being read: the connection for
+# that stands still.  PostgreSQL has to be back within 4 s: else it is tried
+# again.
+
+my $site = site_id();
+my $first;
+
+for my $try (1 .. 10) {
+    my ($read, $early, $late) = map { conversation("w-$try-$_", 'hi') } 1 .. 3;
+    my $cursor = stream_inbox('', wait => 0)->wait->json->{inbox}{next};
+
+    message($early, 'agent dana', 'early');
+    $agent->get("$path/events");
+
+    my $fast = psql(q{SELECT pid FROM pg_stat_activity
+                       WHERE query ~ 'chat.(events|revoked)_'
+                         AND pid <> pg_backend_pid() LIMIT 1});
+    my $asked = sub {
+        my ($since) = @_;
+        return psql(qq{SELECT 1 FROM pg_stat_activity
+                        WHERE query LIKE '%chat.inbox_%'
+                          AND pid <> pg_backend_pid() AND state = 'idle'
+                          AND query_start > '$since'});
+    };
+
+    my $since = psql('SELECT clock_timestamp()');
+
+    kill 'STOP', $fast;
+    my $poll = stream_inbox($cursor, wait => 40, conversation => $read);
+    wait_until { $asked->($since) } 1;
+
+    # as another worker says it; an inbox is read again after half a second
+
+    my $item = sprintf '%s:%d:%d:0:', '0' x 16 . "e$late",
+                       2 * message($late, 'agent dana', 'late'), $site;
+
+    $since = psql("SELECT clock_timestamp() FROM chat.notify_1('$item')");
+    wait_until { $asked->($since) } 1.5;
+    kill 'CONT', $fast;
+
+    my $answer = eval { $poll->wait } // last;
+    next if $answer->status == 503;
+
+    $first = $answer->json->{inbox};
+    my $second = stream_inbox($first->{next}, wait => 0)->wait->json->{inbox};
+    my %seen = map { $_->{id} => 1 }
+                   map { @{$_->{conversations}} } $first, $second;
+
+    ok($seen{$early}, 'what changed before the poll is told');
+    ok($seen{$late}, 'and so is what changed while it waited');
+    last;
+}
+
+ok($first, 'a poll of a conversation and of the inbox');
 
 
 # another history
