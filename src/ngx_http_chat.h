@@ -39,6 +39,7 @@ typedef struct {
     u_char                    hash[8];       /* SHA-256 of name, begin */
     ngx_uint_t                index;         /* in main conf's sites */
     int32_t                   id;            /* 0 until PostgreSQL said */
+    ngx_str_t                 console;       /* location of agents; empty */
 } ngx_http_chat_site_t;
 
 
@@ -112,6 +113,7 @@ typedef ngx_int_t (*ngx_http_chat_handler_pt)(ngx_http_request_t *r,
 #define NGX_HTTP_CHAT_SIGN_IN        0x04    /* makes a credential */
 #define NGX_HTTP_CHAT_PUBLIC         0x08    /* asset: no origin rules */
 #define NGX_HTTP_CHAT_STREAM         0x10
+#define NGX_HTTP_CHAT_SETUP          0x20    /* the body has a credential */
 
 struct ngx_http_chat_route_s {
     ngx_uint_t                method;        /* NGX_HTTP_GET, ... */

@@ -70,6 +70,67 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
       ngx_http_chat_auth_sign_out, "sign_out" },
 
+    { NGX_HTTP_POST, "/v1/agent/setup",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_ANYONE,
+      NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SETUP, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_setup, "setup" },
+
+    { NGX_HTTP_DELETE, "/v1/agent/sessions/{id}",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "session_end" },
+
+    { NGX_HTTP_GET, "/v1/agents",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "agents" },
+
+    { NGX_HTTP_POST, "/v1/agents",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_desk, "agent_create" },
+
+    { NGX_HTTP_GET, "/v1/agents/{id}",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "agent" },
+
+    { NGX_HTTP_PATCH, "/v1/agents/{id}",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_desk, "agent_change" },
+
+    { NGX_HTTP_POST, "/v1/agents/{id}/setup",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "agent_invite" },
+
+    { NGX_HTTP_GET, "/v1/agents/{id}/sessions",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "sessions" },
+
+    { NGX_HTTP_DELETE, "/v1/agents/{id}/sessions",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "sessions_end" },
+
+    { NGX_HTTP_GET, "/v1/teams",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "teams" },
+
+    { NGX_HTTP_POST, "/v1/teams",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_desk, "team_create" },
+
+    { NGX_HTTP_PATCH, "/v1/teams/{id}",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_desk, "team_change" },
+
+    { NGX_HTTP_DELETE, "/v1/teams/{id}",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "team_delete" },
+
+    { NGX_HTTP_GET, "/v1/audit",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "audit" },
+
     { NGX_HTTP_GET, "/v1/conversations",
       NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER, 0, 0,
       ngx_http_chat_conversation_list, "list" },

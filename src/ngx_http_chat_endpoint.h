@@ -39,6 +39,14 @@ ngx_int_t ngx_http_chat_conversation_typing(ngx_http_request_t *r,
 ngx_int_t ngx_http_chat_conversation_change(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
+/* desk: what agents manage, one row of a table for each action */
+ngx_int_t ngx_http_chat_desk(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
+/* setup: POST v1/agent/setup */
+ngx_int_t ngx_http_chat_setup(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
 /* stream: GET v1/stream, by one of the transports below */
 ngx_int_t ngx_http_chat_stream(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);

@@ -25,6 +25,8 @@ static const char *ngx_http_chat_fields_int(json_t *value, size_t max,
     int64_t *n);
 static const char *ngx_http_chat_fields_enum(json_t *value,
     const char **values, ngx_str_t *s);
+static const char *ngx_http_chat_fields_list(json_t *value, size_t max,
+    json_t **list);
 static ngx_int_t ngx_http_chat_fields_text(json_t *value, size_t max,
     ngx_str_t *s, ngx_pool_t *pool, const char **detail);
 static const char *ngx_http_chat_fields_unknown(json_t *object,
@@ -277,6 +279,10 @@ ngx_http_chat_fields_one(json_t *value, ngx_http_chat_field_t *field,
                                         : "the field has to be an object";
         *(json_t **) dst = value;
         break;
+
+    case NGX_HTTP_CHAT_F_LIST:
+        *detail = ngx_http_chat_fields_list(value, field->max, dst);
+        break;
     }
 
     return *detail == NULL ? NGX_OK : NGX_DECLINED;
@@ -382,6 +388,36 @@ ngx_http_chat_fields_enum(json_t *value, const char **values, ngx_str_t *s)
     }
 
     return "the value is not allowed";
+}
+
+
+static const char *
+ngx_http_chat_fields_list(json_t *value, size_t max, json_t **list)
+{
+    size_t       i;
+    ngx_str_t    s;
+    const char  *wrong;
+
+    if (!json_is_array(value)) {
+        return "the field has to be an array";
+    }
+
+    if (json_array_size(value) > NGX_HTTP_CHAT_LIST_ITEMS) {
+        return "the array is too long";
+    }
+
+    for (i = 0; i < json_array_size(value); i++) {
+
+        wrong = ngx_http_chat_fields_string(json_array_get(value, i), max,
+                                            &s);
+        if (wrong != NULL) {
+            return "the field has to be an array of short strings";
+        }
+    }
+
+    *list = value;
+
+    return NULL;
 }
 
 

@@ -20,6 +20,8 @@
 #define NGX_HTTP_CHAT_FIELDS_KEYS    64
 #define NGX_HTTP_CHAT_FIELDS_COMMAS  256
 
+#define NGX_HTTP_CHAT_LIST_ITEMS     50
+
 /*
  * Strict JSON object (RFC 8259): duplicate keys, NUL, invalid UTF-8, anything
  * after the object, and what exceeds the limits above are refused.  Returns
@@ -41,7 +43,10 @@ typedef enum {
     NGX_HTTP_CHAT_F_INT,                     /* int64_t, 0 .. max */
     NGX_HTTP_CHAT_F_BOOL,                    /* ngx_uint_t */
     NGX_HTTP_CHAT_F_ENUM,                    /* ngx_str_t; values */
-    NGX_HTTP_CHAT_F_OBJECT                   /* json_t *, borrowed */
+    NGX_HTTP_CHAT_F_OBJECT,                  /* json_t *, borrowed */
+    NGX_HTTP_CHAT_F_LIST                     /* json_t *, owned by the object:
+                                              * at most NGX_HTTP_CHAT_LIST_ITEMS
+                                              * strings of max bytes */
 } ngx_http_chat_field_e;
 
 typedef struct {

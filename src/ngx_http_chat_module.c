@@ -13,6 +13,7 @@
 #include "ngx_http_chat_early.h"
 #include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_key.h"
+#include "ngx_http_chat_job.h"
 #include "ngx_http_chat_limit.h"
 #include "ngx_http_chat_redis.h"
 #include "ngx_http_chat_revoke.h"
@@ -332,6 +333,12 @@ ngx_http_chat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         }
     }
 
+    if ((conf->halves & NGX_HTTP_CHAT_AGENT)
+        && conf->site->console.len == 0)
+    {
+        conf->site->console = conf->prefix;
+    }
+
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
     ngx_conf_merge_uint_value(conf->secure, prev->secure,
                               NGX_HTTP_CHAT_SECURE_AUTO);
@@ -483,6 +490,7 @@ ngx_http_chat_init_process(ngx_cycle_t *cycle)
 
     ngx_http_chat_revoke_init(cycle);
     ngx_http_chat_seen_init(cycle);
+    ngx_http_chat_job_init(cycle, mcf);
     ngx_http_chat_early_init(cycle);
     ngx_http_chat_auth_init(cycle);
 

@@ -10,6 +10,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 
 #include "ngx_http_chat_base64.h"
 #include "ngx_http_chat_password.h"
@@ -25,6 +26,7 @@
 
 static u_char *ngx_http_chat_password_literal(u_char *p, u_char *last,
     const char *text, size_t len);
+static u_char *ngx_http_chat_password_digits(u_char *p, ngx_uint_t n);
 static u_char *ngx_http_chat_password_number(u_char *p, u_char *last,
     ngx_uint_t max, ngx_uint_t *value);
 
@@ -135,11 +137,19 @@ ngx_http_chat_password_dummy(ngx_http_chat_password_t *pw)
 
 
 ngx_int_t
-ngx_http_chat_password_verify(ngx_http_chat_password_t *pw, u_char *text,
+ngx_http_chat_password_new(ngx_http_chat_password_t *pw)
+{
+    ngx_http_chat_password_dummy(pw);
+
+    return RAND_bytes(pw->salt, NGX_HTTP_CHAT_PASSWORD_SALT) == 1 ? NGX_OK
+                                                                  : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_chat_password_derive(ngx_http_chat_password_t *pw, u_char *text,
     size_t len)
 {
-    int       differ;
-    u_char    hash[NGX_HTTP_CHAT_PASSWORD_HASH];
     uint64_t  n, maxmem;
 
     n = (uint64_t) 1 << pw->ln;
@@ -150,16 +160,69 @@ ngx_http_chat_password_verify(ngx_http_chat_password_t *pw, u_char *text,
 
     if (EVP_PBE_scrypt((char *) text, len, pw->salt,
                        NGX_HTTP_CHAT_PASSWORD_SALT, n, pw->r, pw->p, maxmem,
-                       hash, NGX_HTTP_CHAT_PASSWORD_HASH)
+                       pw->hash, NGX_HTTP_CHAT_PASSWORD_HASH)
         != 1)
     {
         ERR_clear_error();
         return NGX_ERROR;
     }
 
-    differ = CRYPTO_memcmp(hash, pw->hash, NGX_HTTP_CHAT_PASSWORD_HASH);
+    return NGX_OK;
+}
 
-    OPENSSL_cleanse(hash, sizeof(hash));
+
+ngx_int_t
+ngx_http_chat_password_verify(ngx_http_chat_password_t *pw, u_char *text,
+    size_t len)
+{
+    int                       differ;
+    ngx_http_chat_password_t  derived;
+
+    derived = *pw;
+
+    if (ngx_http_chat_password_derive(&derived, text, len) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    differ = CRYPTO_memcmp(derived.hash, pw->hash,
+                           NGX_HTTP_CHAT_PASSWORD_HASH);
+
+    OPENSSL_cleanse(&derived, sizeof(derived));
 
     return differ ? NGX_DECLINED : NGX_OK;
+}
+
+
+u_char *
+ngx_http_chat_password_write(u_char *p, ngx_http_chat_password_t *pw)
+{
+    p = ngx_cpymem(p, "$scrypt$ln=", 11);
+    p = ngx_http_chat_password_digits(p, pw->ln);
+    p = ngx_cpymem(p, ",r=", 3);
+    p = ngx_http_chat_password_digits(p, pw->r);
+    p = ngx_cpymem(p, ",p=", 3);
+    p = ngx_http_chat_password_digits(p, pw->p);
+    *p++ = '$';
+
+    p = ngx_http_chat_base64_encode(p, pw->salt, NGX_HTTP_CHAT_PASSWORD_SALT,
+                                    0);
+    *p++ = '$';
+
+    return ngx_http_chat_base64_encode(p, pw->hash,
+                                       NGX_HTTP_CHAT_PASSWORD_HASH, 0);
+}
+
+
+/* of a parameter, which has two digits at most */
+
+static u_char *
+ngx_http_chat_password_digits(u_char *p, ngx_uint_t n)
+{
+    if (n > 9) {
+        *p++ = (u_char) ('0' + n / 10);
+    }
+
+    *p++ = (u_char) ('0' + n % 10);
+
+    return p;
 }

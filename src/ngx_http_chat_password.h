@@ -55,4 +55,22 @@ ngx_int_t ngx_http_chat_password_verify(ngx_http_chat_password_t *pw,
     u_char *text, size_t len);
 
 
+/* "$scrypt$ln=15,r=8,p=3$", salt, "$", hash */
+#define NGX_HTTP_CHAT_PASSWORD_TEXT  128
+
+/* a new salt, and the parameters of a new password; NGX_ERROR */
+ngx_int_t ngx_http_chat_password_new(ngx_http_chat_password_t *pw);
+
+/*
+ * Derives pw->hash of a text; NGX_OK or NGX_ERROR.  Blocks and may be called
+ * as ngx_http_chat_password_verify().
+ */
+ngx_int_t ngx_http_chat_password_derive(ngx_http_chat_password_t *pw,
+    u_char *text, size_t len);
+
+/* writes the text form, NGX_HTTP_CHAT_PASSWORD_TEXT at most; returns the end */
+u_char *ngx_http_chat_password_write(u_char *p,
+    ngx_http_chat_password_t *pw);
+
+
 #endif /* _NGX_HTTP_CHAT_PASSWORD_H_INCLUDED_ */

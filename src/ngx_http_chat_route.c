@@ -331,7 +331,8 @@ ngx_http_chat_route_enter(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     ngx_int_t  rc;
 
     if (ctx->route->who == NGX_HTTP_CHAT_ANYONE
-        && (ctx->route->flags & NGX_HTTP_CHAT_SIGN_IN) == 0)
+        && (ctx->route->flags & (NGX_HTTP_CHAT_SIGN_IN|NGX_HTTP_CHAT_SETUP))
+           == 0)
     {
         return ctx->route->handler(r, ctx);
     }
@@ -342,6 +343,17 @@ ngx_http_chat_route_enter(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     if (ctx->route->flags & NGX_HTTP_CHAT_SIGN_IN) {
         return ngx_http_chat_route_sign_in(r, ctx);
+    }
+
+    if (ctx->route->flags & NGX_HTTP_CHAT_SETUP) {
+
+        /* no rule of origins: nothing but the body counts */
+
+        if (ngx_http_chat_route_parse(r, ctx, &rc) != NGX_OK) {
+            return rc;
+        }
+
+        return ctx->route->handler(r, ctx);
     }
 
     ctx->next = ngx_http_chat_route_known;

@@ -69,7 +69,11 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "revoked",               NULL, 1, NULL },
     { "visitor_put",           NULL, 10, NULL },
     { "session_end",           NULL, 5, NULL },
-    { "agents_seen",           NULL, 1, NULL }
+    { "agents_seen",           NULL, 1, NULL },
+    { "desk",                  NULL, 10, NULL },
+    { "setup_first",           NULL, 2, NULL },
+    { "setup_get",             NULL, 2, NULL },
+    { "setup_use",             NULL, 6, NULL }
 };
 
 

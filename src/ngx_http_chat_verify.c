@@ -17,7 +17,7 @@
 
 /*
  * malloc'ed: it outlives the request.  The thread reads pw, text and len and
- * writes rc; all else belongs to the event loop.
+ * writes rc and pw; all else belongs to the event loop.
  */
 
 struct ngx_http_chat_verify_s {
@@ -27,6 +27,7 @@ struct ngx_http_chat_verify_s {
     ngx_http_chat_verify_pt      done;         /* NULL: cancelled */
     void                        *data;
     ngx_http_chat_password_t     pw;
+    ngx_http_chat_password_t    *made;         /* NULL: to verify */
     ngx_int_t                    rc;
     ngx_uint_t                   running;
     size_t                       len;
@@ -34,6 +35,9 @@ struct ngx_http_chat_verify_s {
 };
 
 
+static ngx_http_chat_verify_t *ngx_http_chat_verify_add(void *pool,
+    ngx_http_chat_password_t *pw, ngx_http_chat_password_t *made,
+    ngx_str_t *text, ngx_http_chat_verify_pt done, void *data);
 static ngx_int_t ngx_http_chat_verify_post(ngx_http_chat_verify_t *v);
 static void ngx_http_chat_verify_thread(void *data, ngx_log_t *log);
 static void ngx_http_chat_verify_event(ngx_event_t *ev);
@@ -58,6 +62,29 @@ ngx_http_chat_verify_t *
 ngx_http_chat_verify_start(void *pool, ngx_http_chat_password_t *pw,
     ngx_str_t *text, ngx_http_chat_verify_pt done, void *data)
 {
+    return ngx_http_chat_verify_add(pool, pw, NULL, text, done, data);
+}
+
+
+ngx_http_chat_verify_t *
+ngx_http_chat_verify_make(void *pool, ngx_http_chat_password_t *pw,
+    ngx_str_t *text, ngx_http_chat_verify_pt done, void *data)
+{
+    ngx_http_chat_password_t  fresh;
+
+    if (ngx_http_chat_password_new(&fresh) != NGX_OK) {
+        return NULL;
+    }
+
+    return ngx_http_chat_verify_add(pool, &fresh, pw, text, done, data);
+}
+
+
+static ngx_http_chat_verify_t *
+ngx_http_chat_verify_add(void *pool, ngx_http_chat_password_t *pw,
+    ngx_http_chat_password_t *made, ngx_str_t *text,
+    ngx_http_chat_verify_pt done, void *data)
+{
     ngx_http_chat_verify_t  *v;
 
     if (ngx_http_chat_verify_full()) {
@@ -74,6 +101,7 @@ ngx_http_chat_verify_start(void *pool, ngx_http_chat_password_t *pw,
     v->done = done;
     v->data = data;
     v->pw = *pw;
+    v->made = made;
     v->len = text->len;
     ngx_memcpy(v->text, text->data, text->len);
 
@@ -141,7 +169,9 @@ ngx_http_chat_verify_thread(void *data, ngx_log_t *log)
 {
     ngx_http_chat_verify_t *v = data;
 
-    v->rc = ngx_http_chat_password_verify(&v->pw, v->text, v->len);
+    v->rc = v->made != NULL
+            ? ngx_http_chat_password_derive(&v->pw, v->text, v->len)
+            : ngx_http_chat_password_verify(&v->pw, v->text, v->len);
 }
 
 
@@ -208,6 +238,10 @@ ngx_http_chat_verify_finish(ngx_http_chat_verify_t *v)
     rc = v->rc;
     done = v->done;
     data = v->data;
+
+    if (v->made != NULL && done != NULL) {
+        *v->made = v->pw;
+    }
 
     ngx_explicit_memzero(v, sizeof(ngx_http_chat_verify_t) + v->len);
     ngx_free(v);

@@ -40,6 +40,14 @@ ngx_http_chat_verify_t *ngx_http_chat_verify_start(void *pool,
     ngx_http_chat_password_t *pw, ngx_str_t *text,
     ngx_http_chat_verify_pt done, void *data);
 
+/*
+ * Makes the hash of a new password, in the same queue: when rc is NGX_OK,
+ * *pw has been written, which the caller keeps until then.
+ */
+ngx_http_chat_verify_t *ngx_http_chat_verify_make(void *pool,
+    ngx_http_chat_password_t *pw, ngx_str_t *text,
+    ngx_http_chat_verify_pt done, void *data);
+
 /* done() will not be called; what has begun runs to its end */
 void ngx_http_chat_verify_cancel(ngx_http_chat_verify_t *v);
 

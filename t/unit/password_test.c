@@ -31,6 +31,7 @@ static void is(const char *name, const char *stored, const char *text,
     ngx_int_t expected);
 static void bad(const char *name, const char *stored);
 static void dummy(void);
+static void fresh(void);
 
 
 int
@@ -68,6 +69,7 @@ main(void)
     bad("too much work", "$scrypt$ln=17,r=8,p=13$" SALT "$" HASH);
 
     dummy();
+    fresh();
 
     return done();
 }
@@ -104,6 +106,32 @@ bad(const char *name, const char *stored)
     memcpy(p, stored, len);
     ok(ngx_http_chat_password_parse(&pw, p, len) == NGX_ERROR, name);
     free(p);
+}
+
+
+static void
+fresh(void)
+{
+    u_char                    text[NGX_HTTP_CHAT_PASSWORD_TEXT], *last;
+    ngx_http_chat_password_t  a, b;
+
+    ok(ngx_http_chat_password_new(&a) == NGX_OK
+       && ngx_http_chat_password_new(&b) == NGX_OK
+       && memcmp(a.salt, b.salt, sizeof(a.salt)) != 0,
+       "a new password has a salt of its own");
+
+    a.ln = 10;
+
+    ok(ngx_http_chat_password_derive(&a, (u_char *) "secret", 6) == NGX_OK,
+       "it is hashed");
+
+    last = ngx_http_chat_password_write(text, &a);
+
+    ok(ngx_http_chat_password_parse(&b, text, last - text) == NGX_OK
+       && b.ln == 10 && b.r == 8 && b.p == 3
+       && ngx_http_chat_password_verify(&b, (u_char *) "secret", 6) == NGX_OK
+       && ngx_http_chat_password_verify(&b, (u_char *) "Secret", 6)
+          == NGX_DECLINED, "written, and read again");
 }
 
 

@@ -1,0 +1,402 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat_body.h"
+#include "ngx_http_chat_endpoint.h"
+#include "ngx_http_chat_query.h"
+#include "ngx_http_chat_reply.h"
+#include "ngx_http_chat_token.h"
+
+
+/*
+ * What agents manage: one row for each action of chat.desk_1(), which knows
+ * who may.  Here fields are checked for their types; the body goes on as the
+ * JSON that it is.
+ */
+
+
+/* the answer says a token, of which PostgreSQL gets the hash */
+#define NGX_HTTP_CHAT_DESK_TOKEN     0x01
+
+#define NGX_HTTP_CHAT_DESK_NAME      400     /* bytes of 100 characters */
+
+
+/* where fields are put that are only looked at */
+
+typedef union {
+    ngx_str_t                 s;
+    int64_t                   n;
+    ngx_uint_t                on;
+    json_t                   *list;
+} ngx_http_chat_desk_value_t;
+
+
+typedef struct {
+    const char               *action;        /* of the route */
+    ngx_uint_t                flags;
+    ngx_http_chat_field_t    *fields;
+    ngx_uint_t                n;
+    const char              **query;         /* arguments for the body */
+} ngx_http_chat_desk_t;
+
+
+static ngx_http_chat_desk_t *ngx_http_chat_desk_find(
+    ngx_http_chat_ctx_t *ctx);
+static ngx_int_t ngx_http_chat_desk_body(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_desk_t *d, ngx_str_t *body,
+    ngx_int_t *rc);
+static json_t *ngx_http_chat_desk_query(ngx_http_request_t *r,
+    const char **names, const char **wrong);
+static void ngx_http_chat_desk_done(ngx_http_chat_call_t *call);
+static ngx_int_t ngx_http_chat_desk_answer(ngx_http_request_t *r,
+    ngx_str_t *outcome, ngx_str_t *body, ngx_str_t *token);
+
+
+static const char  *ngx_http_chat_desk_roles[] = {
+    "agent", "supervisor", "admin", NULL
+};
+
+static const char  *ngx_http_chat_desk_availabilities[] = {
+    "online", "busy", "away", NULL
+};
+
+static const char  *ngx_http_chat_desk_pages[] = {
+    "before", "limit", NULL
+};
+
+
+#define NGX_HTTP_CHAT_DESK_STRING(name, flags, max)                          \
+    { name, NGX_HTTP_CHAT_F_STRING, flags, 0, -1, max, NULL }
+
+#define NGX_HTTP_CHAT_DESK_ENUM(name, values)                                \
+    { name, NGX_HTTP_CHAT_F_ENUM, 0, 0, -1, 0, values }
+
+#define NGX_HTTP_CHAT_DESK_LIST(name, max)                                   \
+    { name, NGX_HTTP_CHAT_F_LIST, 0, 0, -1, max, NULL }
+
+#define NGX_HTTP_CHAT_DESK_CAPACITY                                          \
+    { "capacity", NGX_HTTP_CHAT_F_INT, NGX_HTTP_CHAT_NULLABLE, 0, -1, 1000,  \
+      NULL }
+
+
+static ngx_http_chat_field_t  ngx_http_chat_desk_agent_create[] = {
+    NGX_HTTP_CHAT_DESK_STRING("email", NGX_HTTP_CHAT_REQUIRED, 254),
+    NGX_HTTP_CHAT_DESK_STRING("name", NGX_HTTP_CHAT_REQUIRED,
+                              NGX_HTTP_CHAT_DESK_NAME),
+    NGX_HTTP_CHAT_DESK_ENUM("role", ngx_http_chat_desk_roles),
+    NGX_HTTP_CHAT_DESK_LIST("teams", NGX_HTTP_CHAT_ID_LEN),
+    NGX_HTTP_CHAT_DESK_CAPACITY
+};
+
+static ngx_http_chat_field_t  ngx_http_chat_desk_agent_change[] = {
+    NGX_HTTP_CHAT_DESK_STRING("email", 0, 254),
+    NGX_HTTP_CHAT_DESK_STRING("name", 0, NGX_HTTP_CHAT_DESK_NAME),
+    NGX_HTTP_CHAT_DESK_ENUM("role", ngx_http_chat_desk_roles),
+    NGX_HTTP_CHAT_DESK_ENUM("availability",
+                            ngx_http_chat_desk_availabilities),
+    NGX_HTTP_CHAT_DESK_LIST("teams", NGX_HTTP_CHAT_ID_LEN),
+    NGX_HTTP_CHAT_DESK_CAPACITY,
+    { "disabled", NGX_HTTP_CHAT_F_BOOL, 0, 0, -1, 0, NULL }
+};
+
+static ngx_http_chat_field_t  ngx_http_chat_desk_team_create[] = {
+    NGX_HTTP_CHAT_DESK_STRING("name", NGX_HTTP_CHAT_REQUIRED,
+                              NGX_HTTP_CHAT_DESK_NAME),
+    NGX_HTTP_CHAT_DESK_LIST("members", NGX_HTTP_CHAT_ID_LEN)
+};
+
+static ngx_http_chat_field_t  ngx_http_chat_desk_team_change[] = {
+    NGX_HTTP_CHAT_DESK_STRING("name", 0, NGX_HTTP_CHAT_DESK_NAME),
+    NGX_HTTP_CHAT_DESK_LIST("members", NGX_HTTP_CHAT_ID_LEN)
+};
+
+
+#define ngx_http_chat_desk_fields(f)                                         \
+    f, sizeof(f) / sizeof(ngx_http_chat_field_t)
+
+static ngx_http_chat_desk_t  ngx_http_chat_desk_actions[] = {
+
+    { "agents", 0, NULL, 0, NULL },
+    { "agent", 0, NULL, 0, NULL },
+    { "agent_create", NGX_HTTP_CHAT_DESK_TOKEN,
+      ngx_http_chat_desk_fields(ngx_http_chat_desk_agent_create), NULL },
+    { "agent_change", 0,
+      ngx_http_chat_desk_fields(ngx_http_chat_desk_agent_change), NULL },
+    { "agent_invite", NGX_HTTP_CHAT_DESK_TOKEN, NULL, 0, NULL },
+
+    { "sessions", 0, NULL, 0, NULL },
+    { "sessions_end", 0, NULL, 0, NULL },
+    { "session_end", 0, NULL, 0, NULL },
+
+    { "teams", 0, NULL, 0, NULL },
+    { "team_create", 0,
+      ngx_http_chat_desk_fields(ngx_http_chat_desk_team_create), NULL },
+    { "team_change", 0,
+      ngx_http_chat_desk_fields(ngx_http_chat_desk_team_change), NULL },
+    { "team_delete", 0, NULL, 0, NULL },
+
+    { "audit", 0, NULL, 0, ngx_http_chat_desk_pages },
+
+    { NULL, 0, NULL, 0, NULL }
+};
+
+
+ngx_int_t
+ngx_http_chat_desk(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
+{
+    u_char                 hash[NGX_HTTP_CHAT_SECRET_HASH];
+    ngx_int_t              rc;
+    ngx_str_t              action, body, *token;
+    ngx_http_chat_id_t     id;
+    ngx_http_chat_args_t   args;
+    ngx_http_chat_desk_t  *d;
+
+    d = ngx_http_chat_desk_find(ctx);
+
+    if (d == NULL || ngx_http_chat_id_make(&id) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_chat_desk_body(r, ctx, d, &body, &rc) != NGX_OK) {
+        return rc;
+    }
+
+    if ((r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) == 0
+        && ngx_http_chat_query_limit(r, ctx, NGX_HTTP_CHAT_LIMIT_CHANGE, &rc)
+           != NGX_OK)
+    {
+        return rc;
+    }
+
+    token = NULL;
+
+    if (d->flags & NGX_HTTP_CHAT_DESK_TOKEN) {
+
+        token = ngx_palloc(r->pool, sizeof(ngx_str_t)
+                                    + NGX_HTTP_CHAT_SECRET_LEN);
+        if (token == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        token->len = NGX_HTTP_CHAT_SECRET_LEN;
+        token->data = (u_char *) token + sizeof(ngx_str_t);
+
+        if (ngx_http_chat_token_new(token->data, hash) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    ctx->data = token;
+
+    action.data = (u_char *) d->action;
+    action.len = ngx_strlen(d->action);
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_text(&args, &action);
+    ngx_http_chat_arg_actor(&args, &ctx->actor);
+    ngx_http_chat_arg_id(&args, ctx->is_id ? &ctx->id : NULL);
+    ngx_http_chat_arg_id(&args, &id);
+
+    if (token != NULL) {
+        ngx_http_chat_arg_bytes(&args, hash, NGX_HTTP_CHAT_SECRET_HASH);
+
+    } else {
+        ngx_http_chat_arg_null(&args);
+    }
+
+    ngx_http_chat_arg_text(&args, body.len ? &body : NULL);
+
+    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_SLOW,
+                                    NGX_HTTP_CHAT_Q_DESK, &args,
+                                    ngx_http_chat_desk_done);
+}
+
+
+static ngx_http_chat_desk_t *
+ngx_http_chat_desk_find(ngx_http_chat_ctx_t *ctx)
+{
+    ngx_http_chat_desk_t  *d;
+
+    for (d = ngx_http_chat_desk_actions; d->action != NULL; d++) {
+
+        if (ngx_strcmp(d->action, ctx->route->action) == 0) {
+            return d;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* NGX_DECLINED: *rc is the return value of a problem that has been sent */
+
+static ngx_int_t
+ngx_http_chat_desk_body(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_http_chat_desk_t *d, ngx_str_t *body, ngx_int_t *rc)
+{
+    json_t                      *json;
+    const char                  *wrong;
+    ngx_http_chat_desk_value_t   value;
+
+    ngx_str_null(body);
+
+    if (ctx->body != NULL) {
+
+        if (ngx_http_chat_body_take(r, ctx, d->fields, d->n, &value, rc)
+            != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+
+        json = json_incref(ctx->body);
+
+    } else if (d->query != NULL) {
+        wrong = NULL;
+        json = ngx_http_chat_desk_query(r, d->query, &wrong);
+
+        if (wrong != NULL) {
+            *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_INVALID_FIELD,
+                                              wrong, "it is not valid");
+            return NGX_DECLINED;
+        }
+
+    } else {
+        return NGX_OK;
+    }
+
+    *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    if (json == NULL) {
+        return NGX_DECLINED;
+    }
+
+    body->len = json_dumpb(json, NULL, 0, JSON_COMPACT);
+    body->data = ngx_pnalloc(r->pool, body->len);
+
+    if (body->data != NULL) {
+        (void) json_dumpb(json, (char *) body->data, body->len,
+                          JSON_COMPACT);
+    }
+
+    json_decref(json);
+
+    return body->data != NULL ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* a new reference, NULL on no memory, or with *wrong */
+
+static json_t *
+ngx_http_chat_desk_query(ngx_http_request_t *r, const char **names,
+    const char **wrong)
+{
+    json_t     *json, *value;
+    ngx_str_t   arg;
+
+    json = json_object();
+
+    for ( /* void */ ; json != NULL && *names != NULL; names++) {
+
+        if (ngx_http_chat_query_arg(r, *names, &arg) != NGX_OK) {
+            continue;
+        }
+
+        value = ngx_strlchr(arg.data, arg.data + arg.len, '\0') == NULL
+                ? json_stringn((char *) arg.data, arg.len) : NULL;
+
+        if (value == NULL) {
+            *wrong = *names;
+        }
+
+        if (value == NULL || json_object_set_new(json, *names, value) != 0) {
+            json_decref(json);
+            return NULL;
+        }
+    }
+
+    return json;
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_desk_done(ngx_http_chat_call_t *call)
+{
+    ngx_int_t             rc;
+    ngx_str_t             body, outcome;
+    ngx_http_request_t   *r;
+    ngx_http_chat_ctx_t  *ctx;
+
+    r = call->data;
+
+    if (r == NULL) {
+        return;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+
+    if (call->rc != NGX_OK) {
+        rc = ngx_http_chat_reply_failed(r, call->rc);
+
+    } else {
+        ngx_http_chat_col_text(call->res, 0, 0, &outcome);
+        ngx_http_chat_col_text(call->res, 0, 1, &body);
+
+        rc = ngx_http_chat_desk_answer(r, &outcome, &body, ctx->data);
+    }
+
+    ngx_http_chat_finalize(r, rc);
+}
+
+
+/* a token comes first in the object */
+
+static ngx_int_t
+ngx_http_chat_desk_answer(ngx_http_request_t *r, ngx_str_t *outcome,
+    ngx_str_t *body, ngx_str_t *token)
+{
+    u_char      *p;
+    ngx_str_t    text;
+    ngx_uint_t   status;
+
+    if (outcome->len == 2 && ngx_memcmp(outcome->data, "ok", 2) == 0) {
+        status = NGX_HTTP_OK;
+
+    } else if (outcome->len == 7
+               && ngx_memcmp(outcome->data, "created", 7) == 0)
+    {
+        status = NGX_HTTP_CREATED;
+
+    } else {
+        return ngx_http_chat_reply_outcome(r, outcome);
+    }
+
+    if (body->len == 0) {
+        return ngx_http_chat_reply_empty(r, NGX_HTTP_NO_CONTENT);
+    }
+
+    if (token == NULL || body->data[0] != '{') {
+        return ngx_http_chat_reply_json(r, status, body);
+    }
+
+    p = ngx_pnalloc(r->pool, body->len + token->len
+                             + sizeof("\"token\":\"\",") - 1);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    text.data = p;
+
+    p = ngx_cpymem(p, "{\"token\":\"", sizeof("{\"token\":\"") - 1);
+    p = ngx_cpymem(p, token->data, token->len);
+    p = ngx_cpymem(p, "\",", 2);
+    p = ngx_cpymem(p, body->data + 1, body->len - 1);
+
+    text.len = p - text.data;
+
+    return ngx_http_chat_reply_json(r, status, &text);
+}

@@ -1,0 +1,124 @@
+
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+
+#include "ngx_http_chat_job.h"
+#include "ngx_http_chat_store.h"
+#include "ngx_http_chat_token.h"
+
+
+/* a link that waits for PostgreSQL's word */
+
+typedef struct {
+    ngx_http_chat_site_t     *site;
+    u_char                    token[NGX_HTTP_CHAT_SECRET_LEN];
+} ngx_http_chat_job_link_t;
+
+
+static void ngx_http_chat_job_state(ngx_uint_t ready);
+static void ngx_http_chat_job_link(ngx_http_chat_site_t *site);
+static void ngx_http_chat_job_linked(ngx_http_chat_call_t *call);
+
+
+static ngx_http_chat_store_listener_t  ngx_http_chat_job_listener = {
+    ngx_http_chat_job_state, NULL
+};
+
+static ngx_http_chat_main_conf_t  *ngx_http_chat_job_conf;
+static ngx_uint_t                  ngx_http_chat_job_linked_all;
+
+
+void
+ngx_http_chat_job_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf)
+{
+    ngx_http_chat_job_conf = mcf;
+    ngx_http_chat_job_linked_all = 0;
+
+    ngx_http_chat_store_on_state(&ngx_http_chat_job_listener);
+}
+
+
+static void
+ngx_http_chat_job_state(ngx_uint_t ready)
+{
+    ngx_uint_t              i;
+    ngx_http_chat_site_t  **sites;
+
+    if (!ready || ngx_worker != 0 || ngx_http_chat_job_linked_all) {
+        return;
+    }
+
+    ngx_http_chat_job_linked_all = 1;
+
+    sites = ngx_http_chat_job_conf->sites.elts;
+
+    for (i = 0; i < ngx_http_chat_job_conf->sites.nelts; i++) {
+        if (sites[i]->console.len != 0) {
+            ngx_http_chat_job_link(sites[i]);
+        }
+    }
+}
+
+
+static void
+ngx_http_chat_job_link(ngx_http_chat_site_t *site)
+{
+    u_char                     hash[NGX_HTTP_CHAT_SECRET_HASH];
+    ngx_http_chat_args_t       args;
+    ngx_http_chat_job_link_t  *link;
+
+    link = ngx_alloc(sizeof(ngx_http_chat_job_link_t), ngx_cycle->log);
+    if (link == NULL) {
+        return;
+    }
+
+    link->site = site;
+
+    if (ngx_http_chat_token_new(link->token, hash) != NGX_OK) {
+        ngx_free(link);
+        return;
+    }
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_int4(&args, site->id);
+    ngx_http_chat_arg_bytes(&args, hash, NGX_HTTP_CHAT_SECRET_HASH);
+
+    if (ngx_http_chat_store_call(NGX_HTTP_CHAT_SLOW,
+                                 NGX_HTTP_CHAT_Q_SETUP_FIRST, &args,
+                                 ngx_http_chat_job_linked, link)
+        == NULL)
+    {
+        ngx_free(link);
+    }
+}
+
+
+static void
+ngx_http_chat_job_linked(ngx_http_chat_call_t *call)
+{
+    ngx_str_t                  outcome, token;
+    ngx_http_chat_job_link_t  *link;
+
+    link = call->data;
+
+    ngx_str_null(&outcome);
+
+    if (call->rc == NGX_OK) {
+        ngx_http_chat_col_text(call->res, 0, 0, &outcome);
+    }
+
+    if (outcome.len == sizeof("created") - 1) {
+        token.data = link->token;
+        token.len = NGX_HTTP_CHAT_SECRET_LEN;
+
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "chat site \"%V\" has no administrator, set one up "
+                      "within a day at %Vconsole/#setup=%V",
+                      &link->site->name, &link->site->console, &token);
+    }
+
+    ngx_explicit_memzero(link, sizeof(ngx_http_chat_job_link_t));
+    ngx_free(link);
+}
