@@ -73,7 +73,7 @@ SHELLS :=	.ci/run examples/demo/run src/bundle t/lib/cluster \
 		t/lib/nginx-source t/lib/packages t/lib/promises t/lib/redis t/lib/run
 SCRIPTS :=	$(filter %.js %.mjs,$(ASSETS:%=src/%)) \
 		$(wildcard t/browser/*.mjs t/browser/*.js t/stream/*.mjs \
-		t/faults/*.mjs t/bench/node/*.js)
+		t/faults/*.mjs t/scale/*.mjs t/bench/node/*.js)
 EXPORTED :=	$(NAME)|ngx_modules|ngx_module_names|ngx_module_order
 
 # nginx itself copies nothing from null pointers and reads words where they
@@ -105,6 +105,7 @@ LONG =
 LOAD :=		$(OUT)/bench/load
 FLOORS :=	$(OUT)/bench/floor $(OUT)/bench/append
 SOAK =
+MEASURE =
 
 OPTIONS =	--with-cc='$(CC)' \
 		--with-cc-opt='$(CFLAGS) $(FLAGS) $(WARN)' \
@@ -117,7 +118,7 @@ RECIPE =	$(TREE) $(OPTIONS) $(NGX_CONF_FLAGS) \
 		$(SRCS) $(DEPS) $(ASSETS)
 
 
-.PHONY:		all module install test shots soak faults asan valgrind fuzz check bench bench-packages demo clean help packages FORCE
+.PHONY:		all module install test shots soak faults scale asan valgrind fuzz check bench bench-packages demo clean help packages FORCE
 .DELETE_ON_ERROR:
 
 all:		module		## build the module (the default)
@@ -304,6 +305,10 @@ bench-packages:
 bench:		bench-packages module $(LOAD) $(FLOORS)	## measure beside the peers
 	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/bench/bench
 
+scale:		$(if $(MEASURE),bench-packages module $(LOAD))	## the simulation of docs/scaling.md; MEASURE=1
+	@$(if $(MEASURE),CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/scale/measure)
+	@node t/scale/scale.mjs $(if $(MEASURE),docs/scaling.md)
+
 demo:		module		## a shop with chat on http://127.0.0.1:8080/
 	@t/lib/packages run
 	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) \
@@ -320,6 +325,7 @@ help:				## this list
 	@echo 'CC=clang        choose the compiler'
 	@echo 'ONLY=<row>...    benchmarks: these rows only, as P2; QUICK=1: small ones'
 	@echo 'ROUNDS=<n>      benchmarks: of each variant (5); RUN=<seconds> of each run'
+	@echo 'MEASURE=1       scale: what it costs here, and docs/scaling.md anew'
 	@echo 'BUILD=<dir>     where everything goes ($(BUILD))'
 	@echo 'DESTDIR=<dir>   prefix of the installed file'
 	@echo 'V=1             show each command of the build'

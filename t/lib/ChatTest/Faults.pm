@@ -7,9 +7,10 @@ package ChatTest::Faults;
 # load, and mends what it broke), times (in the short form) and long; world
 # (options of ChatTest::World), load (options of t/faults/load.mjs), except
 # (a pattern of lines in the error log that are the fault's own), resets
-# (reasons for which readers may have to begin anew), fresh (1: its world is
-# for nobody else), or run, a sub that does
-# everything itself and returns a row.
+# (reasons for which readers may have to begin anew), stall (the most seconds
+# that a worker may take to answer what needs nobody else), fresh (1: its world
+# is for nobody else), or run, a sub that does everything itself and returns a
+# row.
 
 use strict;
 use warnings;
@@ -77,8 +78,24 @@ sub run {
 sub add_row {
     my ($class, $row) = @_;
 
+    $row->{load} = load();
+    $row->{ended} = time;
     push @rows, $row;
     note(ChatTest::json_encode($row));
+
+    my $path = ChatTest::build_dir('faults') . '/rows.jsonl';
+
+    open my $out, '>>', $path or die "$path: $!\n";
+    print $out ChatTest::json_encode($row), "\n";
+    close $out;
+}
+
+
+# The machine's, of the last fifteen minutes.
+
+sub load {
+    open my $in, '<', '/proc/loadavg' or return;
+    return (split ' ', <$in>)[2] + 0;
 }
 
 
@@ -94,16 +111,22 @@ sub world {
     if (!$world) {
         $world = ChatTest::World->new('world' . ++$worlds, %$options);
         $world->{before} = $world->measure;
-        delete $world->{before}{memory};
-
-        if ($opt{warm} && $fault->{strike}) {
-            $class->under($world, {%$fault, strike => undef});
-            settle($world);
-        }
+        delete @{$world->{before}}{qw(memory shared)};
+        $class->warm($world, $fault) if $opt{warm} && $fault->{strike};
     }
 
     return ($world, sub { $fault->{fresh} ? $world->stop
                                           : ($worlds{$key} = $world) });
+}
+
+
+# A load without a fault.
+
+sub warm {
+    my ($class, $world, $fault) = @_;
+
+    $class->under($world, {%$fault, strike => undef});
+    settle($world);
 }
 
 
@@ -117,6 +140,9 @@ sub strike {
 
     my $row = $class->judge($result, $times);
 
+    $row->{dying} = delete $world->{dying} if defined $world->{dying};
+    answers($fault, $times_of);
+
     if ($world->{before}{memory}) {
         back($world, $opt{long});
     } elsif (!$fault->{strike}) {
@@ -129,6 +155,14 @@ sub strike {
     $keep->();
 
     return {%$row, %$times_of};
+}
+
+
+sub answers {
+    my ($fault, $times_of) = @_;
+
+    cmp_ok($times_of->{stall}{max}, '<=', 1000 * $fault->{stall},
+           "$fault->{id}: no worker waits") if $fault->{stall};
 }
 
 
@@ -184,7 +218,7 @@ sub settle {
         $last && $used->{descriptors} == $last->{descriptors};
     } 60;
 
-    $world->{before}{memory} = $used->{memory};
+    $world->{before}{$_} = $used->{$_} for qw(memory shared);
 }
 
 
@@ -203,7 +237,8 @@ sub back {
         !@grown;
     } 60;
 
-    is_deeply(\@grown, [], 'memory, descriptors and channels are back');
+    is_deeply(\@grown, [],
+              'memory, shared memory, descriptors and channels are back');
 }
 
 

@@ -17,8 +17,8 @@ my $dir = abs_path(dirname(__FILE__) . '/../../faults');
 my $count = 0;
 
 
-# Options: world (ChatTest::World), and those of load.mjs.  Returns when
-# everybody is there and reads.
+# Options: world (ChatTest::World), slack (of deadlines, as a factor), and those
+# of load.mjs.  Returns when everybody is there and reads.
 
 sub new {
     my ($class, %opt) = @_;
@@ -28,7 +28,7 @@ sub new {
     my $self = bless {
         world => $world, buffer => '', said => {}, pid => $$,
         history => "$base.history", record => "$base.record",
-        log => "$base.log",
+        log => "$base.log", slack => delete $opt{slack} // 1,
     }, $class;
     my $text = ChatTest::json_encode({
         history => $self->{history}, targets => $world->targets,
@@ -91,7 +91,7 @@ sub all_live {
 sub until {
     my ($self, $condition, $seconds, $what) = @_;
 
-    my $deadline = time + $seconds;
+    my $deadline = time + $seconds * $self->{slack};
 
     for ( ;; ) {
         $self->pump;

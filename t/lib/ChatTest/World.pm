@@ -200,14 +200,15 @@ sub agent {
 }
 
 
-# What is in use: memory (KB, each page once) and descriptors of all nginx
+# What is in use: memory (KB, each page once; without files, which other
+# processes of the machine may share), shared memory of it, and descriptors of all nginx
 # processes, without their connections to PostgreSQL, of which they have as
 # many as they need up to a number; channels of Redis.
 
 sub measure {
     my ($self) = @_;
 
-    my %used = (descriptors => 0, memory => 0);
+    my %used = (descriptors => 0, memory => 0, shared => 0);
 
     for my $pid (map { ($_->master, $_->worker_pids('all')) }
                  @{$self->{hosts}})
@@ -215,7 +216,11 @@ sub measure {
         $used{descriptors} += () = glob "/proc/$pid/fd/*";
 
         open my $in, '<', "/proc/$pid/smaps_rollup" or next;
-        /^Pss:\s+(\d+)/ and $used{memory} += $1 while <$in>;
+
+        while (<$in>) {
+            /^Pss_(?:Anon|Shmem):\s+(\d+)/ and $used{memory} += $1;
+            /^Pss_Shmem:\s+(\d+)/ and $used{shared} += $1;
+        }
     }
 
     if (ref $self->{redis}) {
@@ -232,17 +237,19 @@ sub measure {
 
 
 # What has grown by more than 5 % (and, of memory, a megabyte for each
-# process, since what an allocator keeps is not lost); false if nothing.
+# process, since what an allocator keeps is not lost, and of shared memory the
+# pages of a worker that leaves); false if nothing.
 
 sub grown {
     my ($self, $before, $after) = @_;
 
     my $slack = 1024 * (@{$self->{hosts}} + $self->workers);
+    my $slots = 64 * $self->workers;
     my @grown;
 
     for my $what (sort keys %$before) {
         my $most = $before->{$what} * 1.05
-                   + ($what eq 'memory' ? $slack : 0);
+                   + ({memory => $slack, shared => $slots}->{$what} // 0);
 
         push @grown, "$what: $before->{$what}, then $after->{$what}"
             if $after->{$what} > $most;

@@ -26,7 +26,11 @@ my @odd = map { [$_, $_] }
     "\$9223372036854775807\r\nx", "*1\r\n" x 200, 'close';
 
 
-sub faults {
+# A worker that waited for a backend that hangs would answer nobody meanwhile.
+
+sub faults { return map { {stall => 2, %$_} } all() }
+
+sub all {
     return (
         {id => 'F4', name => 'Redis is killed, and comes back empty',
          times => 1, long => 10, strike => sub {

@@ -31,7 +31,8 @@ sub faults {
 }
 
 
-# FAULT_SECONDS in the environment makes a run shorter, to try it.
+# FAULT_SECONDS in the environment makes a run shorter, to try it; FAULT_RATE
+# is another number of messages a second.
 
 sub seconds { return $ENV{FAULT_SECONDS} || $_[0]{seconds} }
 
@@ -45,12 +46,19 @@ sub mixed {
     my $world = ChatTest::World->new(lc $fault->{id}, hosts => [{}, {}],
                                      redis => $fault->{redis},
                                      visitors => 24);
-    my $load = ChatTest::Load->new(world => $world, rate => 200);
+
+    $world->{before} = $world->measure;
+    delete @{$world->{before}}{qw(memory shared)};
+    $class->warm($world, {});
+
+    my $load = ChatTest::Load->new(world => $world, slack => 4,
+                                   rate => ($ENV{FAULT_RATE} || 200) + 0);
     my $messages = $ENV{FAULT_SECONDS} ? 0 : $fault->{messages};
-    my $end = time + seconds($fault);
+    my $began = time;
+    my $end = $began + seconds($fault);
     my @list = map { $class->fault($_) }
                grep { $fault->{redis} || !/^(?:F4|F5|F6f|F12r)$/ } @mixed;
-    my (%worst, $n);
+    my ($n, %worst) = (0);
 
     $load->go;
     $load->flows(200);
@@ -63,6 +71,9 @@ sub mixed {
         $load->flows(200, 120);
 
         my $times = $load->mark;
+
+        ChatTest::Faults::answers($strike, $times);
+
         my $sum = $worst{$strike->{id}} //= {name => $strike->{name}};
 
         $sum->{times}++;
@@ -72,6 +83,8 @@ sub mixed {
                 if $times->{$what}{max} > ($sum->{$what}{max} // 0);
         }
 
+        note(ChatTest::json_encode({id => $strike->{id}, %$times,
+                                    acked => $load->acked}));
         $load->dwell(3);
     }
 
@@ -81,8 +94,9 @@ sub mixed {
 
     my $row = $class->judge($result, $n);
 
-    $row->{ack} = greatest('ack', values %worst);
-    $row->{delivery} = greatest('delivery', values %worst);
+    ChatTest::Faults::back($world, 1);
+    $row->{seconds} = int(time - $began);
+    $row->{$_} = greatest($_, values %worst) for qw(ack delivery refusal stall);
     $class->add_row({%{$worst{$_}}, id => "$fault->{id} $_", verdict => ''})
         for sort keys %worst;
 
@@ -102,44 +116,60 @@ sub greatest {
 }
 
 
-# Memory and descriptors at the end of each tenth; a reload in each.
+# Memory and descriptors at the end of each twelfth; a reload in each.  SIGUSR1
+# ends it early: the verdict is that of what there was.
 
 sub soak {
     my ($class, $fault) = @_;
 
     my $world = ChatTest::World->new('l3', visitors => 24);
-    my $load = ChatTest::Load->new(world => $world, rate => 20, churn => 5);
+    my $load = ChatTest::Load->new(world => $world, rate => 20, churn => 5,
+                                   slack => 4);
     my $part = seconds($fault) / 12;
-    my @used;
+    my $began = time;
+    my ($over, @used) = (0);
+
+    local $SIG{USR1} = sub { $over = 1 };
 
     $load->go;
 
-    for my $n (1 .. 12) {
-        $load->dwell($part);
-        push @used, $world->measure;
-        note(ChatTest::json_encode($used[-1]));
+    while (@used < 12 && !$over) {
+        my $end = time + $part;
+
+        $load->until(sub { $over || time >= $end }, $part + 60, 'a part');
+        push @used, {%{$world->measure}, at => int(time - $began)};
+        note(ChatTest::json_encode({%{$used[-1]}, acked => $load->acked}));
         $class->fault('F10')->{strike}->($world, $load);
     }
 
     my $times = $load->mark;
-    my $result = $load->finish;
+    my $result = $load->finish(patience => 120);
 
     $load->stop;
 
-    my $row = $class->judge($result, 12);
+    my $row = $class->judge($result, scalar @used);
 
-    # the first parts fill caches
-    my $grown = $used[-1]{memory} - $used[3]{memory};
-    my $hours = 8 * $part / 3600;
-
-    cmp_ok($grown, '<=', 1024 * ($hours < 1 ? 1 : $hours),
-           'memory grows by at most a megabyte an hour');
-    cmp_ok($used[-1]{descriptors}, '<=', 1.05 * $used[3]{descriptors} + 5,
-           'descriptors do not');
+    $row->{stable} = steady(@used) ? 1 : 0;
     is(join('', $world->alarms), '', 'nothing alarming in the logs');
     $world->stop;
 
-    return {%$row, ack => $times->{ack}, delivery => $times->{delivery}};
+    return {%$row, %$times, seconds => int(time - $began), used => \@used};
+}
+
+
+# The first parts fill caches.
+
+sub steady {
+    my (@used) = @_;
+
+    my ($first, $last) = @used[@used > 3 ? 3 : 0, -1];
+    my $hours = ($last->{at} - $first->{at}) / 3600;
+
+    return cmp_ok($last->{memory} - $first->{memory}, '<=',
+                  1024 * ($hours < 1 ? 1 : $hours),
+                  'memory grows by at most a megabyte an hour')
+         & cmp_ok($last->{descriptors}, '<=',
+                  1.05 * $first->{descriptors} + 5, 'descriptors do not');
 }
 
 
