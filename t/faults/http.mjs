@@ -53,18 +53,24 @@ export function open(target, token, method, path, more = {}) {
             body: response, close: () => request.destroy(),
         }));
 
+        // from here on it is the server's time: a kept connection may have
+        // had an earlier call to finish
+        request.on('socket', () => more.sent?.(performance.now()));
         request.on('error', reject);
         request.end(more.body);
     });
 }
 
-// One call: {status, headers, json}; rejects when there is no whole answer in
-// time.
+// One call: {status, headers, json, ms}; rejects when there is no whole answer
+// in time.
 
 export async function call(target, token, method, path, json, more = {}) {
     const signal = AbortSignal.timeout(more.timeout ?? 12000);
+    let sent;
     const answer = await open(target, token, method, path, {
-        ...more, body: json === undefined ? undefined : JSON.stringify(json),
+        ...more, sent: (now) => {
+            sent = now;
+        }, body: json === undefined ? undefined : JSON.stringify(json),
         signal: more.signal ? AbortSignal.any([signal, more.signal]) : signal,
     });
     let text = '';
@@ -86,5 +92,6 @@ export async function call(target, token, method, path, json, more = {}) {
         }
     }
 
-    return {status: answer.status, headers: answer.headers, json: body};
+    return {status: answer.status, headers: answer.headers, json: body,
+            ms: performance.now() - sent};
 }

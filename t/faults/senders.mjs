@@ -108,7 +108,7 @@ export class Sender {
 
         run.history.write(client.name, refused ? 'fail' : 'unknown',
                           {k, m, code: answer.code});
-        run.refused(answer.code, run.history.now() - began);
+        run.refused(answer.code, answer.ms ?? run.history.now() - began);
 
         return refused && answer.code !== 'rate_limited' ? 'fail' : 'again';
     }
@@ -127,7 +127,8 @@ export class Sender {
                 fields, {keep: Math.random() < 0.5 && this.client.name});
 
             return answer.status < 300 ? answer.json
-                : {code: answer.json?.code ?? `status ${answer.status}`};
+                : {code: answer.json?.code ?? `status ${answer.status}`,
+                   ms: answer.ms};
 
         } catch {
             this.client.failed();

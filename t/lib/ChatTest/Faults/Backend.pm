@@ -28,7 +28,7 @@ my @odd = map { [$_, $_] }
 
 # A worker that waited for a backend that hangs would answer nobody meanwhile.
 
-sub faults { return map { {stall => 2, %$_} } all() }
+sub faults { return map { {stall => 3, %$_} } all() }
 
 sub all {
     return (

@@ -27,12 +27,12 @@ sub faults {
              during($_[0], $_[1], 'drop 3000', 10);
          }},
 
-        {id => 'F13r', stall => 2, name => 'network: nothing passes to Redis for 8 s',
+        {id => 'F13r', stall => 3, name => 'network: nothing passes to Redis for 8 s',
          times => 1, long => 5, world => {proxy => 'redis'}, strike => sub {
              during($_[0], $_[1], 'hold', 8);
          }},
 
-        {id => 'F13p', stall => 2, name => 'network: nothing passes to PostgreSQL for 8 s',
+        {id => 'F13p', stall => 3, name => 'network: nothing passes to PostgreSQL for 8 s',
          times => 1, long => 5, world => {proxy => 'postgres'},
          strike => sub {
              during($_[0], $_[1], 'hold', 8);
