@@ -103,7 +103,7 @@ T =
 FAULT =
 LONG =
 LOAD :=		$(OUT)/bench/load
-FLOORS :=	$(OUT)/bench/floor $(OUT)/bench/append
+FLOORS :=	$(addprefix $(OUT)/bench/,append floor hop)
 SOAK =
 MEASURE =
 
@@ -118,7 +118,7 @@ RECIPE =	$(TREE) $(OPTIONS) $(NGX_CONF_FLAGS) \
 		$(SRCS) $(DEPS) $(ASSETS)
 
 
-.PHONY:		all module install test shots soak faults scale asan valgrind fuzz check bench bench-packages demo clean help packages FORCE
+.PHONY:		all module install test shots soak faults scale asan valgrind fuzz check bench bench-packages bench-report demo clean help packages FORCE
 .DELETE_ON_ERROR:
 
 all:		module		## build the module (the default)
@@ -162,7 +162,7 @@ install:	module		## install it into nginx's modules directory
 	mv -f $(DESTDIR)$(MODULES)/.$(NAME).so.new \
 		$(DESTDIR)$(MODULES)/$(NAME).so
 
-test:		module $(UNITS) $(ECHO) $(NPM) $(LOAD)	## run the tests; T=<file>... only these
+test:		module $(UNITS) $(ECHO) $(NPM) $(LOAD) $(OUT)/bench/hop	## run the tests; T=<file>... only these
 	@t/lib/packages run test
 	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/lib/run $(T)
 
@@ -290,7 +290,8 @@ $(LOAD):	$(wildcard t/bench/load/*.[ch]) | $(DIR)/configured
 	@mkdir -p $(@D)
 	@$(CC) -o $@ -g -O2 $(WARN) -Werror $(filter %.c,$^) -lssl -lcrypto
 
-$(OUT)/bench/floor: t/bench/floor/floor.c | $(DIR)/configured
+$(addprefix $(OUT)/bench/,floor hop): $(OUT)/bench/%: t/bench/floor/%.c \
+		| $(DIR)/configured
 	@mkdir -p $(@D)
 	@$(CC) -o $@ -g -O2 $(WARN) -Werror $<
 
@@ -309,6 +310,9 @@ scale:		$(if $(MEASURE),bench-packages module $(LOAD))	## the simulation of docs
 	@$(if $(MEASURE),CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/scale/measure)
 	@node t/scale/scale.mjs $(if $(MEASURE),docs/scaling.md)
 
+bench-report:			## write the figures of "make bench" into the documentation
+	@CHAT_BUILD=$(OUT) t/bench/report
+
 demo:		module		## a shop with chat on http://127.0.0.1:8080/
 	@t/lib/packages run
 	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) \
@@ -318,7 +322,7 @@ clean:				## remove everything that was built
 	rm -rf $(OUT)
 
 help:				## this list
-	@sed -n 's/^\([a-z]*\):.*##/\1	/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*##/\1	/p' Makefile | expand -t 14
 	@echo
 	@echo 'NGX_SRC=<dir>   build with an upstream nginx source tree'
 	@echo 'T=<file>...     run these tests only'
@@ -326,6 +330,7 @@ help:				## this list
 	@echo 'ONLY=<row>...    benchmarks: these rows only, as P2; QUICK=1: small ones'
 	@echo 'ROUNDS=<n>      benchmarks: of each variant (5); RUN=<seconds> of each run'
 	@echo 'MEASURE=1       scale: what it costs here, and docs/scaling.md anew'
+	@echo 'LIMIT=<seconds> benchmarks: of them all (1680)'
 	@echo 'BUILD=<dir>     where everything goes ($(BUILD))'
 	@echo 'DESTDIR=<dir>   prefix of the installed file'
 	@echo 'V=1             show each command of the build'

@@ -1,15 +1,26 @@
-# The load generator: what it says of a server that loses, doubles and swaps
-# messages is what that server has done, over each transport.
+# The benchmark's pieces, without any figure.  The load generator: what it says
+# of a server that loses, doubles and swaps messages is what that server has
+# done, over each transport.  Rounds, medians, goals, tables, and stores that
+# are kept.
 
 use strict;
 use warnings;
 
 use Digest::SHA qw(sha1_base64);
+use FindBin;
 use IO::Select ();
 use IO::Socket::INET ();
 use JSON::PP ();
 use Test::More;
 use ChatTest;
+use lib "$FindBin::Bin/bench/lib";
+use Bench;
+use Bench::Callgrind;
+use Bench::Load;
+use Bench::Report;
+use Bench::Stat;
+use Bench::Store;
+use Bench::Tell;
 
 my $program = "$ENV{CHAT_BUILD}/bench/load";
 my $channels = 4;
@@ -229,15 +240,361 @@ cmp_ok($open->{deliver}{latency_us}{p90}, '>', 200_000,
        'what was due while the server was away counts as late');
 
 
-# A reader that pauses gets everything later.
+# A reader that pauses gets everything later.  One that is put aside must get
+# it too, but what it gets is neither timed nor counted.
 
-my ($pause) = load(0, '--sub-url', 'http://127.0.0.1:PORT/ws/{c}',
-    '--sub-pause', 0.5, '--subs', 1, '--pub-url',
-    'http://127.0.0.1:PORT/pub/{c}', '--pubs', 1, '--rate', 100, '--warmup',
-    0, '--duration', 1, '--drain', 30);
+my @pause = ('--sub-pause', 0.5);
+my @late = ('--pub-url', 'http://127.0.0.1:PORT/pub/{c}', '--pubs', 1,
+            '--rate', 100, '--warmup', 0, '--duration', 1, '--drain', 30);
+
+my ($pause) = load(0, '--sub-url', 'http://127.0.0.1:PORT/ws/{c}', '--subs',
+                   1, @pause, @late);
 
 is($pause->{deliver}{lost}, 0, 'a paused reader misses nothing');
 cmp_ok($pause->{deliver}{latency_us}{max}, '>', 300_000,
        'but has it later');
+
+my ($aside) = load(0, '--sub-url', 'http://127.0.0.1:PORT/ws/{c}', '--subs',
+                   1, '--sub-url', 'http://127.0.0.1:PORT/ws/{c}', '--subs',
+                   2, '--sub-aside', @pause, @late);
+
+is($aside->{deliver}{lost}, 0, 'nor does one that is put aside');
+is($aside->{deliver}{unique}, 3 * $aside->{pub}{acked},
+   'what it gets is accounted for');
+cmp_ok($aside->{deliver}{latency_us}{n}, '<=', $aside->{pub}{acked},
+       'and not timed');
+
+
+# A hop over Redis: PUBLISH on one connection, the message on another one.
+
+my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 4);
+my $redis = fork // die "fork: $!\n";
+
+if ($redis == 0) {
+    # an accepted socket in a list would come with its address
+    my @clients = map { scalar $listen->accept } 1, 2;
+
+    $_->autoflush(1) for @clients;
+    sysread $clients[1], my $command, 65536;
+    print {$clients[1]} "*3\r\n\$9\r\nsubscribe\r\n\$3\r\nhop\r\n:1\r\n";
+
+    while (sysread $clients[0], $command, 65536) {
+        my ($payload) = $command =~ /(\$\d+\r\nx+\r\n)\z/ or last;
+        print {$clients[1]} "*3\r\n\$7\r\nmessage\r\n\$3\r\nhop\r\n$payload";
+        print {$clients[0]} ":1\r\n";
+    }
+
+    exit 0;
+}
+
+my $hop = JSON::PP::decode_json(
+    `$ENV{CHAT_BUILD}/bench/hop ${\$listen->sockport} 200 0.2`);
+
+waitpid $redis, 0;
+is($?, 0, 'a hop is a PUBLISH');
+cmp_ok($hop->{n}, '>', 0, 'one after the other');
+cmp_ok($hop->{p50_ms}, '<=', $hop->{p99_ms}, 'percentiles are in order');
+
+
+# Figures.
+
+is_deeply(Bench::Stat::of(3, undef, 1, 2), {median => 2, min => 1, max => 3,
+                                            n => 3}, 'a median');
+is(Bench::Stat::of(1, 2, 3, 10)->{median}, 2.5, 'a median of four');
+is(Bench::Stat::of(undef), undef, 'a median of nothing');
+is(Bench::Stat::quantile(0.5, 1 .. 100), 50, 'half of all');
+is(Bench::Stat::quantile(0.99, 1 .. 100), 99, 'nearly all');
+is(Bench::Stat::quantile(0, 1, 3), 2, 'the mean');
+is(sprintf('%.3f', Bench::Stat::exponent(map { [$_, 5 * $_ ** 2] }
+                                             10, 100, 1000)), '2.000',
+   'an exponent');
+is(Bench::Stat::exponent([10, 1]), undef, 'no exponent of one size');
+is(Bench::Stat::short(1234567.8), '1,234,568', 'a large number');
+is(Bench::Stat::short(0.1234), '0.123', 'a small one');
+ok(Bench::Stat::keeps(1.3, '<= 1.3') && !Bench::Stat::keeps(0.89, '>= 0.9'),
+   'goals');
+
+# the second round was slow for both of them
+is_deeply(
+    Bench::Stat::ratio([{round => 1, n => 10}, {round => 2, n => 2}], 'n',
+                       [{round => 2, n => 1}, {round => 1, n => 4}], 'n'),
+    {median => 2.25, min => 2, max => 2.5, n => 2},
+    'a ratio is that of each round');
+
+
+# Rounds: each begins with another variant, what is void is made again, what
+# was done is kept when it is cut short.
+
+sub bench {
+    my (%opt) = @_;
+
+    return Bench->new(build => build_dir('bench-pieces'), quiet => 1,
+                      rounds => 3, seconds => 1, %opt);
+}
+
+sub definition {
+    my ($measure, $tell) = @_;
+
+    return {name => 'T', title => 'a test', goal => 'none', size => {n =>
+            [1, 10]}, cost => {start => 1, runs => 2, each => 1},
+            measure => $measure, tell => $tell // sub { }};
+}
+
+sub kept {
+    my ($bench) = @_;
+
+    return JSON::PP::decode_json(Bench::read_file($bench->dir
+                                                  . '/raw/T.json'));
+}
+
+my @ran;
+my $bench = bench();
+my $measured = $bench->measure({}, definition(sub {
+    my ($bench, $size) = @_;
+
+    $bench->alternate('g', map { my $name = $_; [$name => sub {
+        push @ran, $name;
+        return {n => $size->{n}, $name eq 'b' && @ran == 2
+                ? (void => ['lost 1']) : ()};
+    }] } 'a', 'b');
+}));
+
+ok($measured, 'a row is measured');
+is("@ran", 'a b b b a a b', 'rounds alternate, a void run is made again');
+
+my $group = kept($bench)->{groups}{g};
+
+is($group->{complete}, 3, 'all rounds are kept');
+is_deeply($group->{voids}, ['b, round 1: lost 1'], 'and what was void');
+is(scalar grep({ $_->{n} == 10 } @{$group->{runs}}), 7,
+   'of the sizes of a full run');
+
+@ran = ();
+$bench = bench(cleanup => sub { push @ran, 'cleanup' });
+$measured = $bench->measure({}, (definition(sub {
+    my ($bench) = @_;
+
+    $bench->alternate('g', map { [$_ => sub {
+        $bench->interrupt if push(@ran, 'run') == 4;
+        return {n => 7};
+    }] } 'a', 'b');
+}, sub {
+    my ($tell) = @_;
+
+    push @ran, $tell->stat('g', 'a', 'n')->{n}, 'told';
+})) x 2);
+
+ok(!$measured, 'a row that is interrupted is not measured');
+is("@ran", 'run run run run cleanup 1 told',
+   'but told of, as far as rounds were finished, and nothing comes after');
+is(scalar @{kept($bench)->{groups}{g}{runs}}, 3, 'what was done is kept');
+
+@ran = ();
+$bench = bench(limit => 0.001);
+select undef, undef, undef, 0.01;
+ok(!$bench->measure({}, definition(sub { push @ran, 'run' })),
+   'without any time left');
+is("@ran", '', 'a row does not begin');
+
+@ran = ();
+$bench = bench();
+$bench->measure({}, definition(sub {
+    my ($bench) = @_;
+
+    $bench->{until} = 0;
+    $bench->alternate('g', [a => sub { push @ran, 'run'; return {} }]);
+}));
+is("@ran", 'run', 'there is one round when the time of a row is over');
+like(kept($bench)->{notes}[0], qr/1 of 3 rounds/, 'which is told');
+
+
+# Goals, and what is written of them.
+
+my $row = {
+    name => 'T', title => 'a test', goal => 'none', notes => [], rounds => 3,
+    run => 1, date => '2000-01-01', machine => {commit => 'abc'},
+    groups => {g => {order => ['we', 'they'], complete => 2, voids => [],
+        runs => [(map {
+            ({variant => 'we', round => $_, n => 80 + $_, limit => 'server'},
+             {variant => 'they', round => $_, n => 100,
+              limit => 'generator'})
+        } 1, 2, 3), {variant => 'we', round => 1, n => 1,
+                     void => ['lost 1']}]}},
+};
+my $tell = Bench::Tell->new($row);
+my @pair = (ours => ['g', 'we', 'n'], peer => ['g', 'they', 'n']);
+
+$tell->goal('reached', @pair, want => '>= 0.8');
+$tell->goal('least', @pair, want => '>= 1', least => '>= 0.6');
+$tell->goal('missed', @pair, want => '<= 0.5');
+$tell->goal('by itself', @pair, want => '<= 90', judge => 'ours');
+$tell->goal('inverse', @pair, over => 'peer');
+$tell->goal('nothing', ours => ['g', 'nobody', 'n'], want => '<= 1');
+$tell->table('a table', 'g', undef, ['n', 'n'], ['nothing', 'm']);
+$tell->growth('n', undef, [1, 'g', 'we', 'n'], [2, 'g', 'they', 'n']);
+
+my @goals = @{$row->{told}{goals}};
+
+is(join(', ', map { $_->{verdict} } @goals), 'reached, above the least, '
+   . 'not reached, reached, , not measured', 'verdicts');
+is($goals[0]{ours}{median}, 81.5,
+   'of runs that count, in rounds that were finished');
+cmp_ok($goals[4]{ratio}{median}, '>', 1, 'a ratio the other way');
+is_deeply($goals[0]{limited}, ['peer'], 'it is told who was busy');
+is_deeply($row->{told}{tables}[0]{lines}[0], ['', 'n'],
+          'a column without anything is left out');
+
+my $doc = "a\n<!-- bench: goals -->\nold\n<!-- /bench -->\nb\n"
+          . "<!-- bench: T -->\n<!-- /bench -->\n"
+          . "<!-- bench: U -->\nold\n<!-- /bench -->\nc\n";
+my $filled = Bench::Report::fill($doc, $row);
+
+like($filled, qr/^a\n.*^b\n.*^c\n\z/ms, 'what is not in a block stays');
+unlike($filled, qr/old/, 'what was in a block goes');
+like($filled, qr/^\| T \| reached \| 81\.5 \(81\.0-82\.0\) \| they \| 100 \(/m,
+     'a line of a goal');
+like($filled, qr/^\| --- \| --- \| ---: \| --- \| ---: \| ---: \| --- \|/m,
+     'with its numbers to the right');
+like($filled, qr/\\\* The generator was what was busy/, 'and its star');
+like($filled, qr/bench: U -->\n\nNot measured\.\n/,
+     'a row that was not measured');
+is(Bench::Report::fill($filled, $row), $filled, 'twice is once');
+
+
+# Each row can be told of when nothing was measured, and all of them fit.
+
+my $rows = "$FindBin::Bin/bench/rows";
+my @definitions = Bench::definitions($rows);
+my %orders = map { $_->{order} => 1 } @definitions;
+my $total = 0;
+
+is(scalar keys %orders, @definitions, 'each row has a place of its own');
+is($definitions[0]{name}, 'P2', 'the first is P2');
+
+for my $definition (@definitions) {
+    my $one = bench(rounds => 5, seconds => 1.5);
+
+    $one->{machine} = {};
+    $total += $one->estimate($definition);
+
+    my $empty = $one->row($definition);
+    my $told = Bench::Tell->new($empty);
+
+    ok(eval { $definition->{tell}->($told, $empty->{size}); 1 },
+       "$definition->{name} can be told of when nothing was measured")
+        or diag $@;
+    is(scalar(grep { $_->{verdict} !~ /^(?:not measured)?\z/ }
+              @{$empty->{told}{goals}}), 0, 'no verdict without a figure');
+}
+
+cmp_ok($total, '<=', 1680, 'five rounds of everything take 28 minutes');
+
+
+# Plots.
+
+my $svg = Bench::Plot::svg(title => 'a < b & c', x => 'x', y => 'y', lines =>
+    {chat => [[1, 10], [2, 20]], none => []});
+my @open = $svg =~ /<(\w+)[^>]*[^\/]>/g;
+my @shut = $svg =~ /<\/(\w+)>/g;
+
+is("@{[sort @open]}", "@{[sort @shut]}", 'a plot is XML');
+like($svg, qr/a &lt; b &amp; c/, 'with its text quoted');
+is(() = $svg =~ /<polyline/g, 1, 'and a line for what has points');
+is(Bench::Plot::svg(title => '', lines => {none => []}), undef,
+   'no plot of nothing');
+
+
+# Runs: why one does not count, and who was busy.
+
+sub result {
+    my (%set) = @_;
+
+    my $r = {deliver => {lost => 0, dup => 0, out_of_order => 0},
+             pub => {failed => 0, sent => 1, per_s => 100},
+             subs => {closed => 0},
+             cpu => {generator_max => 0.5, machine => 1.9}};
+
+    for my $path (keys %set) {
+        my ($part, $name) = split /\./, $path;
+        $r->{$part}{$name} = $set{$path};
+    }
+
+    return $r;
+}
+
+is_deeply(Bench::Load::void(result()), [], 'a good run');
+is(scalar @{Bench::Load::void(result($_ => 1))}, 1, "$_ makes it void")
+    for 'deliver.lost', 'deliver.dup', 'deliver.out_of_order', 'pub.failed',
+        'subs.closed';
+is(Bench::Load::limit(result(), undef, 2), 'server', 'the server was busy');
+is(Bench::Load::limit(result('cpu.generator_max' => 0.99), undef, 2),
+   'generator', 'the generator was');
+is(Bench::Load::limit(result('cpu.machine' => 1.2), undef, 2), 'nobody',
+   'nobody was');
+is(Bench::Load::limit(result(), 100, 2), 'rate', 'the rate was kept');
+is(Bench::Load::limit(result(), 200, 2), 'behind', 'it was not');
+
+
+# Instructions by layer: what a function has called is not its own.
+
+my $callgrind = build_dir('bench-pieces') . '/callgrind.out';
+
+Bench::write_file($callgrind, <<'_OUT_');
+events: Ir
+ob=/x/ngx_http_chat_module.so
+fn=ngx_http_chat_ws_read
+12 100
+calls=1 20
+12 5000
++3 10
+fn=ngx_http_chat_pg_send
+20 7
+fn=redisReaderFeed
+9 3
+ob=/usr/sbin/nginx
+fn=ngx_epoll_process_events
+5 40
+ob=/lib/libjansson.so.4
+fn=json_loads
+7 2
+_OUT_
+
+is_deeply(Bench::Callgrind::layers($callgrind),
+    {transport => 110, pg => 7, hiredis => 3, nginx => 40, libjansson => 2},
+    'instructions of each layer');
+
+
+# A store that is kept gets what migrations are new, and is made anew only
+# when an old one is another.
+
+{
+    package Store;
+
+    our @ISA = ('Bench::Store');
+    our @more;
+
+    sub migrations { return ($_[0]->SUPER::migrations, @more) }
+}
+
+my $more = build_dir('bench-pieces') . '/9999_more.sql';
+my $store = Store->new(bench())->start;
+my $name = $store->seeded(400);
+my $count = sub { $store->sql($name, "SELECT $_[0]") };
+
+is($count->('count(*) FROM chat.event'), 400, 'a store is seeded');
+$store->sql($name, 'CREATE TABLE mine ()');
+
+Bench::write_file($more, 'CREATE TABLE chat.more ();');
+@Store::more = ($more);
+$store->seeded(400);
+is($count->("to_regclass('chat.more') IS NOT NULL, "
+            . "to_regclass('mine') IS NOT NULL"), 't|t',
+   'a new migration is applied to it');
+
+Bench::write_file($more, 'CREATE TABLE chat.more (n int);');
+$store->seeded(400);
+is($count->("count(*), to_regclass('mine') IS NULL FROM chat.event"),
+   '400|t', 'an old one that has changed makes it new');
+$store->stop;
 
 done_testing();

@@ -1,7 +1,7 @@
 package Bench;
 
-# Rows of the benchmark: rounds that alternate between variants, medians and
-# spreads, what is printed and what is kept.
+# Rows of the benchmark: rounds that alternate between variants, the time that
+# there is, what is kept.
 
 use strict;
 use warnings;
@@ -12,20 +12,21 @@ use File::Path qw(make_path);
 use JSON::PP ();
 use POSIX qw(strftime);
 use Time::HiRes qw(time);
-use Bench::Plot ();
+use Bench::Tell ();
 
 my $json = JSON::PP->new->canonical->pretty;
 my $top = realpath(dirname(__FILE__) . '/../../..');
 
 
-# Settings: rounds, quick, seconds (of a run), only (names of rows).
+# Settings: build, quick, rounds, seconds (of a run), limit (of it all, in
+# seconds), quiet.
 
 sub new {
     my ($class, %opt) = @_;
 
     my $self = bless {
         dir => "$opt{build}/bench", top => $top, start => time, rows => [],
-        %opt,
+        limit => 9e9, %opt,
     }, $class;
 
     make_path(map { "$self->{dir}/$_" } '', 'raw', 'tmp');
@@ -36,11 +37,52 @@ sub new {
 sub dir { $_[0]{dir} }
 sub top { $_[0]{top} }
 sub quick { $_[0]{quick} }
-sub rounds { $_[0]{rounds} }
-
-# the length of one run, and a size: that of a quick run or the full one
 sub seconds { $_[0]{seconds} }
-sub size { my ($self, $quick, $full) = @_; $self->{quick} ? $quick : $full }
+
+# of what has a goal; what is beside it, and growth, has fewer
+sub rounds { $_[0]{rounds} }
+sub fewer { $_[0]{rounds} > 3 ? int($_[0]{rounds} / 2) : 1 }
+
+
+# The definition of a row: a file that returns
+#
+# order     its place in a whole run
+# title, goal
+# size      names with two numbers each: of a quick run, and of a full one
+# cost      seconds: start, and each run beside its own time; runs a round,
+#           and once
+# measure   a sub of the benchmark and the sizes, which runs it
+# tell      a sub of a Bench::Tell and the sizes
+
+sub load {
+    my ($file) = @_;
+
+    my ($name) = $file =~ m{([^/]+)\.pl\z};
+    my $definition = do $file or die "$file: ", $@ || $!, "\n";
+
+    return {%$definition, name => $name};
+}
+
+sub definitions {
+    my ($dir) = @_;
+
+    return sort { $a->{order} <=> $b->{order} } map { load($_) }
+           glob "$dir/*.pl";
+}
+
+
+# The seconds that a row should take.
+
+sub estimate {
+    my ($self, $definition) = @_;
+
+    my $cost = $definition->{cost};
+
+    return $cost->{start}
+           + ($self->rounds * ($cost->{runs} // 0)
+              + $self->fewer * ($cost->{fewer} // 0) + ($cost->{once} // 0))
+             * ($cost->{each} + $self->seconds);
+}
 
 
 # One line that says what is being done; the next one replaces it on a
@@ -49,8 +91,10 @@ sub size { my ($self, $quick, $full) = @_; $self->{quick} ? $quick : $full }
 sub progress {
     my ($self, $text) = @_;
 
-    my $t = time - $self->{start};
-    my $line = sprintf '[%2d:%02d] %s', $t / 60, $t % 60, $text;
+    return if $self->{quiet};
+
+    my $line = sprintf '[%s of ~%s] %s', clock(time - $self->{start}),
+                       clock($self->{total} // 0), $text;
 
     if (-t STDERR) {
         print STDERR "\r\e[K$line";
@@ -61,6 +105,8 @@ sub progress {
     }
 }
 
+sub clock { sprintf '%d:%02d', $_[0] / 60, $_[0] % 60 }
+
 sub clear {
     my ($self) = @_;
 
@@ -70,292 +116,182 @@ sub clear {
 sub say {
     my ($self, @lines) = @_;
 
+    return if $self->{quiet};
+
     $self->clear;
     local $| = 1;
     print map { "$_\n" } @lines;
 }
 
 
-# A row: its name, its title and its goal.
+# Measures some rows, one after the other, and tells of each.  A row that
+# fails, or is interrupted, is told of as far as it came.  Returns whether all
+# of them were measured.
+
+sub measure {
+    my ($self, $machine, @definitions) = @_;
+
+    my $left = 0;
+    my $well = 1;
+
+    $left += $self->estimate($_) for @definitions;
+    $self->{total} = $left;
+    $self->{machine} = $machine;
+
+    for my $definition (@definitions) {
+        my $begin = time;
+        my $mine = $self->estimate($definition);
+        my $row = $self->row($definition);
+        my $time = $self->{limit} - ($begin - $self->{start});
+
+        $self->{until} = $begin + $time * $mine / $left;
+        $left -= $mine;
+
+        if ($time <= 0) {
+            push @{$row->{notes}}, 'not measured: no time was left';
+            $well = 0;
+
+        } elsif (!eval { $definition->{measure}->($self, $row->{size}); 1 }) {
+            chomp(my $why = $self->{stopped} ? 'interrupted' : $@);
+            push @{$row->{notes}}, $why;
+            $well = 0;
+            $self->{cleanup}->() if $self->{cleanup};
+        }
+
+        $row->{seconds} = time - $begin;
+        $self->finish($row, $definition);
+        last if $self->{stopped};
+    }
+
+    return $well;
+}
 
 sub row {
-    my ($self, $name, $title, $goal) = @_;
+    my ($self, $definition) = @_;
 
-    my $row = {name => $name, title => $title, goal => $goal, runs => [],
-               voids => [], table => []};
+    my $size = $definition->{size} // {};
+    my $row = {
+        name => $definition->{name}, title => $definition->{title},
+        goal => $definition->{goal}, groups => {}, notes => [],
+        size => {map { $_ => $size->{$_}[$self->quick ? 0 : 1] }
+                 keys %$size},
+        quick => $self->quick ? JSON::PP::true : JSON::PP::false,
+        rounds => $self->rounds, run => $self->seconds,
+        machine => $self->{machine}, date => strftime('%Y-%m-%d', gmtime),
+        estimate => $self->estimate($definition),
+    };
 
-    push @{$self->{rows}}, $row;
     $self->{row} = $row;
+    push @{$self->{rows}}, $row;
+    $self->say('', "$row->{name}  $row->{title}", "    goal: $row->{goal}");
 
-    $self->say('', "$name  $title", "    goal: $goal");
+    return $row;
+}
+
+sub finish {
+    my ($self, $row, $definition) = @_;
+
+    $self->save;
+
+    my $tell = Bench::Tell->new($row, images => "$self->{dir}/img",
+                                say => sub { $self->say(@_) });
+
+    eval { $definition->{tell}->($tell, $row->{size}); 1 }
+        or push @{$row->{notes}}, "cannot be told: $@";
+
+    $self->say("    note: $_") for @{$row->{notes}};
+    $self->say(sprintf '    %.0f s (estimated: %.0f s)', $row->{seconds},
+               $row->{estimate});
+    $self->save;
 }
 
 
 # Runs each variant once a round, each round beginning with another one.  A
 # run in which anything was lost, doubled or out of order is void, and made
-# once more; two void runs in a round leave a hole in it.  Returns the results
-# by variant.
+# once more; two void runs in a round leave a hole in it.  What is done is
+# kept after each round.  When the row's time is up the round was the last.
 
 sub alternate {
-    my ($self, @variants) = @_;
+    my ($self, $name, @variants) = @_;
 
-    my $rounds = $self->rounds;
-    $rounds = shift @variants unless ref $variants[0];
-
-    my %results = map { $_->[0] => [] } @variants;
+    my $rounds = ref $variants[0] ? $self->rounds : shift @variants;
+    my $group = $self->{row}{groups}{$name}
+        = {order => [map { $_->[0] } @variants], rounds => $rounds,
+           complete => 0, runs => [], voids => []};
+    my $begin = time;
 
     for my $round (1 .. $rounds) {
+        my $each = $round > 1 ? (time - $begin) / ($round - 1) : 0;
+
+        if ($round > 1 && time + $each > ($self->{until} // 9e9 + $begin)) {
+            push @{$self->{row}{notes}}, "$name: " . ($round - 1)
+                . " of $rounds rounds: its time was over";
+            last;
+        }
+
         push @variants, shift @variants if $round > 1;
 
         for my $variant (@variants) {
-            my ($name, $run) = @$variant;
-
-            for my $try (1, 2) {
-                $self->progress("$self->{row}{name} $name, "
-                                . "round $round of $rounds");
-
-                my $result = eval { $run->() }
-                             // {void => [$@ || 'no result']};
-                my $void = $result->{void};
-
-                $result->{variant} = $name;
-                $result->{round} = $round;
-                push @{$self->{row}{runs}}, $result;
-
-                if (!$void) {
-                    push @{$results{$name}}, $result;
-                    last;
-                }
-
-                push @{$self->{row}{voids}}, "$name: @$void";
-                $self->say("    void: $name, round $round: @$void");
-            }
+            $self->progress("$self->{row}{name} $name: $variant->[0], round "
+                            . "$round of $rounds");
+            $self->try($group, $round, @$variant);
         }
+
+        $group->{complete} = $round;
+        $self->save;
     }
-
-    return \%results;
 }
 
+sub try {
+    my ($self, $group, $round, $name, $run) = @_;
 
-# The value at a path of names, as "deliver.per_s".
+    for my $try (1, 2) {
+        my $result = eval { $run->() } // {void => [$@ || 'no result']};
 
-sub at {
-    my ($result, $path) = @_;
+        # what was interrupted has no result
+        die "interrupted\n" if $self->{stopped};
 
-    for my $name (split /\./, $path) {
-        return undef unless ref $result eq 'HASH';
-        $result = $result->{$name};
-    }
+        $result->{variant} = $name;
+        $result->{round} = $round;
+        push @{$group->{runs}}, $result;
 
-    return $result;
-}
+        my $void = $result->{void} or last;
+        chomp(my $why = join ', ', @$void);
 
-
-# The median, the least and the greatest of what a path or a sub tells of
-# each result.
-
-sub stat {
-    my ($self, $results, $what) = @_;
-
-    my @values = sort { $a <=> $b } grep { defined }
-                 map { ref $what ? $what->($_) : at($_, $what) }
-                 @{$results // []};
-
-    return undef unless @values;
-
-    my $middle = @values / 2;
-    my $median = @values % 2 ? $values[int $middle]
-                             : ($values[$middle - 1] + $values[$middle]) / 2;
-
-    return {median => $median, min => $values[0], max => $values[-1],
-            n => scalar @values};
-}
-
-sub median {
-    my ($self, $results, $what) = @_;
-
-    my $stat = $self->stat($results, $what);
-
-    return $stat && $stat->{median};
-}
-
-
-sub ratio {
-    my ($one, $other) = @_;
-
-    return defined $one && $other ? $one / $other : undef;
-}
-
-
-# A number with three digits that say something.
-
-sub short {
-    my ($n) = @_;
-
-    return '-' unless defined $n;
-    return sprintf '%.0f', $n if abs $n >= 100;
-    return sprintf '%.1f', $n if abs $n >= 10;
-    return sprintf '%.2f', $n;
-}
-
-sub spread {
-    my ($stat) = @_;
-
-    return '-' unless $stat;
-    return short($stat->{median}) if $stat->{n} < 2;
-    return short($stat->{median}) . ' (' . short($stat->{min}) . '-'
-           . short($stat->{max}) . ')';
-}
-
-
-# Prints a table: a list of heads, then lists of cells.
-
-sub table {
-    my ($self, @lines) = @_;
-
-    my @width;
-
-    for my $line (@lines) {
-        for my $i (0 .. $#$line) {
-            my $length = length($line->[$i] // '');
-            $width[$i] = $length if $length > ($width[$i] // 0);
-        }
-    }
-
-    $self->say(map {
-        my $line = $_;
-        my $text = '    ' . join '  ', map {
-            sprintf $_ ? "%$width[$_]s" : "%-$width[0]s", $line->[$_] // ''
-        } 0 .. $#$line;
-        $text =~ s/\s+\z//;
-        $text;
-    } @lines);
-
-    push @{$self->{row}{table}}, \@lines;
-}
-
-
-# A table of variants: columns are [head, path or sub].
-
-sub variants {
-    my ($self, $results, $order, @columns) = @_;
-
-    $self->table(
-        ['', map { $_->[0] } @columns],
-        map {
-            my $variant = $_;
-            [$variant, map { spread($self->stat($results->{$variant},
-                                                $_->[1])) } @columns];
-        } grep { @{$results->{$_} // []} } @$order);
-}
-
-
-# A number that the goal is about.  It is one of the report's lines.
-
-sub figure {
-    my ($self, $name, $value, $goal) = @_;
-
-    push @{$self->{row}{figures}}, {name => $name, value => $value,
-                                    goal => $goal};
-    $self->say(sprintf '    %-56s %s%s', $name, short($value),
-               defined $goal ? "   (goal $goal)" : '');
-}
-
-sub note {
-    my ($self, $text) = @_;
-
-    push @{$self->{row}{notes}}, $text;
-    $self->say("    note: $text");
-}
-
-
-# y = c * x ^ e, by least squares of the logarithms.
-
-sub exponent {
-    my ($self, $points) = @_;
-
-    my @points = map { [log $_->[0], log $_->[1]] }
-                 grep { $_->[0] && $_->[1] && $_->[1] > 0 } @$points;
-    my $n = @points;
-
-    return undef if $n < 2;
-
-    my ($x, $y) = (0, 0);
-    $x += $_->[0] / $n, $y += $_->[1] / $n for @points;
-
-    my ($xy, $xx) = (0, 0);
-    $xy += ($_->[0] - $x) * ($_->[1] - $y), $xx += ($_->[0] - $x) ** 2
-        for @points;
-
-    return $xx ? $xy / $xx : undef;
-}
-
-sub growth {
-    my ($self, $name, $points, $goal) = @_;
-
-    my $e = $self->exponent($points);
-
-    push @{$self->{row}{growth}}, {name => $name, points => $points,
-                                   exponent => $e, goal => $goal};
-    $self->say(sprintf '    growth: %s ~ size^%s   %s%s', $name,
-               defined $e ? sprintf('%.2f', $e) : '-',
-               join(', ', map { short($_->[0]) . ': ' . short($_->[1]) }
-                          @$points),
-               defined $goal ? "   (goal $goal)" : '');
-}
-
-
-# A plot, kept with the documentation when all of it was measured.
-
-sub plot {
-    my ($self, $name, %opt) = @_;
-
-    my $svg = Bench::Plot::svg(%opt) or return;
-    my $dir = $self->quick ? "$self->{dir}/img" : "$self->{top}/docs/img";
-
-    make_path($dir);
-    write_file("$dir/$name.svg", $svg);
-    push @{$self->{row}{plots}}, "$name.svg";
-}
-
-
-# Whether what was measured was the server.
-
-sub saturated {
-    my ($self, $results, @variants) = @_;
-
-    for my $variant (@variants) {
-        my $max = $self->median($results->{$variant}, 'cpu.generator_max');
-        my $machine = $self->median($results->{$variant}, 'cpu.machine');
-
-        next unless defined $max;
-
-        $self->note(sprintf '%s: the generator used %.2f of a core',
-                    $variant, $max) if $max > 0.9;
-        $self->note(sprintf '%s: the machine used %.2f cores only',
-                    $variant, $machine) if $machine < 1.7;
+        push @{$group->{voids}}, "$name, round $round: $why";
+        $self->say("    void: $name, round $round: $why");
     }
 }
 
 
-# After each row: one file of everything, one of what is to be told.
+# Ends the run that is being made, and all of it.
+
+sub interrupt {
+    my ($self) = @_;
+
+    $self->{stopped} = 1;
+    kill 'TERM', $self->{child} if $self->{child};
+    die "interrupted\n";
+}
+
+
+# One file of everything of a row, one of what is to be told.
 
 sub save {
-    my ($self, $machine) = @_;
+    my ($self) = @_;
 
     my $row = $self->{row};
 
-    write_file("$self->{dir}/raw/$row->{name}.json",
-               $json->encode({%$row, machine => $machine}));
+    write_file("$self->{dir}/raw/$row->{name}.json", $json->encode($row));
 
-    my @summary = map { my %row = %$_; delete $row{runs}; \%row }
-                  @{$self->{rows}};
+    my @summary = map { my %row = %$_; delete @row{qw(groups machine)};
+                        \%row } @{$self->{rows}};
 
     write_file("$self->{dir}/summary.json",
-               $json->encode({machine => $machine, rows => \@summary,
+               $json->encode({machine => $self->{machine},
+                              rows => \@summary,
                               seconds => time - $self->{start},
-                              rounds => $self->rounds,
-                              date => strftime('%Y-%m-%d', gmtime)}));
+                              rounds => $self->rounds}));
 }
 
 

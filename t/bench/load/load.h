@@ -100,7 +100,7 @@ typedef struct {
     load_mode_e          mode;
     unsigned             count;
     unsigned             first;
-    unsigned             ignore;      /* deliveries are not accounted */
+    unsigned             aside;       /* is not in rates and latencies */
     double               pause;
     unsigned             nheaders;
     const char          *headers[LOAD_HEADERS_MAX];

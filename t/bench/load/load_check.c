@@ -28,10 +28,6 @@ load_check_payload(load_conn_t *c, const char *data, size_t len)
     uint64_t     now;
     const char  *end, *ts, *n;
 
-    if (c->group->ignore) {
-        return;
-    }
-
     end = data + len;
     now = load_now();
 
@@ -163,7 +159,7 @@ load_check_message(load_conn_t *c, uint64_t ts, uint64_t n, uint64_t now)
 
     load_stats->seen++;
 
-    if (begin && now >= begin && now < end) {
+    if (begin && now >= begin && now < end && !c->group->aside) {
         load_stats->win_seen++;
     }
 
@@ -193,7 +189,7 @@ load_check_message(load_conn_t *c, uint64_t ts, uint64_t n, uint64_t now)
 
     load_stats->unique++;
 
-    if (begin && ts >= begin && ts < end) {
+    if (begin && ts >= begin && ts < end && !c->group->aside) {
         load_hist_add(&load_stats->latency, now > ts ? now - ts : 0);
     }
 }

@@ -479,10 +479,8 @@ load_conn_ready(load_conn_t *c)
     load_stats->sub_open++;
     load_hist_add(&load_stats->handshake, load_now() - c->since);
 
-    if (!c->group->ignore) {
-        atomic_fetch_add(&load_channels[c->index % load_options.channels]
-                              .subs, 1);
-    }
+    atomic_fetch_add(&load_channels[c->index % load_options.channels].subs,
+                     1);
 }
 
 

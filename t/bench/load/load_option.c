@@ -57,7 +57,7 @@ static const load_option_t  load_option_table[] = {
     load_g("sub-header", HEADER, headers),
     load_g("sub-hello", STRING, hello),
     load_g("sub-ready", STRING, ready),
-    load_g("sub-ignore", FLAG, ignore),
+    load_g("sub-aside", FLAG, aside),
     load_g("sub-pause", DOUBLE, pause),
     load_g("subs", UNSIGNED, count),
     load_o("pub-url", URL, pub_url),

@@ -6,7 +6,7 @@
 // he is.
 //
 // POST /send/<conversation>  {"text", "client_id"}
-// GET  /ws/<conversation>    WebSocket
+// GET  /ws/<conversation>    WebSocket; ?since=<seq>: what came after it first
 //
 // PORT, WORKERS, PGHOST, PGDATABASE, PGUSER, REDIS_PORT
 
@@ -71,6 +71,50 @@ async function send(conversation, text, res) {
   res.end(JSON.stringify(rows[0]));
 }
 
+// What is stored comes first; what happens meanwhile waits for it, and what
+// was among it is not sent again.
+
+async function resume(ws, room, conversation, since) {
+  let last = BigInt(since);
+  let waiting = [];
+
+  const member = {
+    get readyState() { return ws.readyState; },
+
+    send(payload) {
+      if (waiting) {
+        waiting.push(payload);
+      } else if (BigInt(JSON.parse(payload).seq) > last) {
+        ws.send(payload);
+      }
+    },
+  };
+
+  ws.on('close', () => room.delete(member));
+  room.add(member);
+  await room.ready;
+
+  const { rows } = await pool.query({
+    name: 'since',
+    text: `SELECT seq, author, body, client_id, created_at FROM message
+            WHERE conversation = $1 AND seq > $2 ORDER BY seq LIMIT 200`,
+    values: [conversation, since],
+  });
+  const held = waiting;
+
+  waiting = null;
+
+  for (const row of rows) {
+    last = BigInt(row.seq);
+    ws.send(JSON.stringify({
+      type: 'message', conversation, seq: row.seq, author: row.author,
+      text: row.body, client_id: row.client_id, created_at: row.created_at,
+    }));
+  }
+
+  held.forEach(member.send);
+}
+
 const server = http.createServer((req, res) => {
   const match = /^\/send\/(\d+)$/.exec(req.url);
   let text = '';
@@ -92,7 +136,7 @@ const server = http.createServer((req, res) => {
 const wss = new WebSocketServer({ noServer: true, perMessageDeflate: false });
 
 server.on('upgrade', (req, socket, head) => {
-  const match = /^\/ws\/(\d+)$/.exec(req.url);
+  const match = /^\/ws\/(\d+)(?:\?since=(\d+))?$/.exec(req.url);
 
   if (!match) {
     socket.destroy();
@@ -104,12 +148,17 @@ server.on('upgrade', (req, socket, head) => {
 
     if (!rooms.has(channel)) {
       rooms.set(channel, new Set());
-      sub.subscribe(channel);
+      rooms.get(channel).ready = sub.subscribe(channel);
     }
 
     const room = rooms.get(channel);
 
-    room.add(ws);
+    if (match[2] === undefined) {
+      room.add(ws);
+    } else {
+      resume(ws, room, match[1], match[2]).catch(() => ws.terminate());
+    }
+
     ws.on('error', () => {});
     ws.on('close', () => {
       room.delete(ws);

@@ -6,90 +6,113 @@ use warnings;
 use Bench::Load ();
 use Bench::Setup ();
 
-sub {
-    my ($bench) = @_;
+my @columns = (
+    ['B a connection', 'bytes'],
+    ['MB before', sub { $_[0]{watch}{server}{pss_before_kb} / 1024 }],
+    ['MB with them', sub { $_[0]{watch}{server}{pss_held_kb} / 1024 }],
+    ['connections', 'subs.open'], ['seconds', 'subs.connect_s'],
+    ['kernel B', sub { $_[0]{subs}{slab_kb} * 1024 / $_[0]{subs}{open} }],
+);
+my @parts = (0.05, 0.25);
 
-    $bench->row('P1', 'idle WebSockets, each in a conversation of its own: '
-        . 'memory of all nginx processes',
-        '<= 1.2 KB plain, <= 16 KB TLS, a tenth of nchan');
+return {
+    order => 9,
+    title => 'idle WebSockets, each in a conversation of its own: memory of '
+             . 'all nginx processes',
+    goal => '<= 1.2 KB plain, <= 16 KB TLS, a tenth of nchan',
+    size => {connections => [2000, 20000], tls => [500, 4000]},
+    cost => {start => 15, runs => 6, once => 4, each => 5},
 
-    my $most = $bench->size(2000, 20000);
-    my $tls = $bench->size(500, 4000);
-    my $setup = Bench::Setup->new($bench, conversations => $most);
+    measure => sub {
+        my ($bench, $size) = @_;
 
-    # a server that has served nobody yet, each time
+        my $most = $size->{connections};
+        my $setup = Bench::Setup->new($bench, conversations => $most);
+        my %make = ('chat' => sub { $setup->chat('redis') },
+                    'nchan' => sub { $setup->nchan },
+                    'node' => sub { $setup->node },
+                    'bare, keep-alive' => sub { $setup->bare });
 
-    my $idle = sub {
-        my ($make, $n, %opt) = @_;
+        # a server that has served nobody yet, each time
 
-        return sub {
-            my $t = $make->();
-            my $tls = {%$t, tls => $opt{tls}};
-            my $r = $setup->load($t)->run(
-                groups => [Bench::Load::subscribers($tls, $n, mode =>
-                    $t->{kind} eq 'bare' ? 'idle' : 'ws')],
-                channels => $n, vars => $t->{vars}, procs => 2,
-                settle => 0.5, 'connect-rate' => $opt{tls} ? 2000 : 10000);
+        my $idle = sub {
+            my ($make, $n, $tls) = @_;
 
-            $r->{bytes} = $r->{watch}{server}{pss_per_sub};
-            $t->{server}->stop;
+            return sub {
+                my $t = {%{$make->()}, tls => $tls};
+                my $r = $setup->load($t)->run(
+                    groups => [Bench::Load::subscribers($t, $n, mode =>
+                        $t->{kind} eq 'bare' ? 'idle' : 'ws')],
+                    channels => $n, vars => $t->{vars}, procs => 2,
+                    settle => 0.5, 'connect-rate' => $tls ? 2500 : 12000);
 
-            return $r;
+                $r->{bytes} = $r->{watch}{server}{pss_per_sub};
+                $t->{server}->stop;
+
+                return $r;
+            };
         };
-    };
 
-    my $chat = sub { $setup->chat('redis') };
-    my @order = ('chat', 'nchan', 'node', 'bare, keep-alive');
-    my %make = ('chat' => $chat, 'nchan' => sub { $setup->nchan },
-                'node' => sub { $setup->node },
-                'bare, keep-alive' => sub { $setup->bare });
+        $bench->alternate('peers',
+            (map { [$_ => $idle->($make{$_}, $most)] }
+                'chat', 'nchan', 'node', 'bare, keep-alive'),
+            ['chat, TLS' => $idle->($make{chat}, $size->{tls}, 1)],
+            ['bare, TLS' => $idle->($make{'bare, keep-alive'}, $size->{tls},
+                                    1)]);
+        $bench->alternate('sizes', 1, map {
+            my $name = $_;
+            map { ["$name, $_" => $idle->($make{$name}, $_)] }
+                map { $most * $_ } @parts;
+        } 'chat', 'nchan', 'node');
 
-    my $results = $bench->alternate(
-        (map { [$_ => $idle->($make{$_}, $most)] } @order),
-        ['chat, TLS' => $idle->($chat, $tls, tls => 1)],
-        ['bare, TLS' => $idle->($make{'bare, keep-alive'}, $tls, tls => 1)]);
+        $setup->stop;
+    },
 
-    my @columns = (
-        ['B a connection', 'bytes'],
-        ['MB before', sub { $_[0]{watch}{server}{pss_before_kb} / 1024 }],
-        ['MB after', sub { $_[0]{watch}{server}{pss_held_kb} / 1024 }],
-        ['connections', 'subs.open'], ['seconds', 'subs.connect_s'],
-        ['kernel B', sub { $_[0]{subs}{slab_kb} * 1024
-                           / $_[0]{subs}{open} }],
-    );
+    tell => sub {
+        my ($tell, $size) = @_;
 
-    $bench->variants($results, [@order, 'chat, TLS', 'bare, TLS'], @columns);
+        my $most = $size->{connections};
 
-    my %bytes = map { $_ => $bench->median($results->{$_}, 'bytes') }
-                keys %$results;
+        $tell->table("$most idle connections, $size->{tls} over TLS", 'peers',
+                     undef, @columns);
 
-    $bench->figure('bytes, plain', $bytes{chat}, '<= 1229');
-    $bench->figure('bytes, TLS', $bytes{'chat, TLS'}, '<= 16384');
-    $bench->figure('nchan / chat', Bench::ratio(@bytes{'nchan', 'chat'}),
-                   '>= 10');
-    $bench->figure('node / chat', Bench::ratio(@bytes{'node', 'chat'}));
+        for my $peer (['nchan', '>= 10'], ['node', undef],
+                      ['bare, keep-alive', undef])
+        {
+            $tell->goal('idle WebSocket', unit => 'B',
+                ours => ['peers', 'chat', 'bytes'],
+                peer => ['peers', $peer->[0], 'bytes'], over => 'peer',
+                want => $peer->[1]);
+        }
 
-    # growth, which is also the plot
+        $tell->goal('idle WebSocket', unit => 'B', want => '<= 1229',
+                    ours => ['peers', 'chat', 'bytes']);
+        $tell->goal('the same over TLS', unit => 'B', want => '<= 16384',
+            ours => ['peers', 'chat, TLS', 'bytes'], judge => 'ours',
+            peer => ['peers', 'bare, TLS', 'bytes']);
 
-    my @sizes = map { $most * $_ } 0.05, 0.25, 1;
-    my %lines;
+        my %lines;
+        my $mb = sub { $_[0]{watch}{server}{pss_held_kb} / 1024 };
 
-    for my $name ('chat', 'nchan', 'node') {
-        my $some = $bench->alternate($bench->size(1, 1), map {
-            [$_ => $idle->($make{$name}, $_)] } @sizes[0, 1]);
+        for my $name ('chat', 'nchan', 'node') {
+            my @points = ((map { [$most * $_, 'sizes',
+                                  "$name, " . $most * $_] } @parts),
+                          [$most, 'peers', $name]);
 
-        $some->{$most} = $results->{$name};
-        $lines{$name} = [map { [$_, ($bench->median($some->{$_},
-            'watch.server.pss_held_kb') // 0) / 1024] } @sizes];
-    }
+            $tell->growth("memory over connections, $name", '1', map {
+                [@$_, sub { ($_[0]{watch}{server}{pss_held_kb}
+                             - $_[0]{watch}{server}{pss_before_kb}) }]
+            } @points);
 
-    $bench->growth('memory over connections, chat', [map { [$_->[0],
-        $_->[1] - $bench->median($results->{chat},
-                                 'watch.server.pss_before_kb') / 1024] }
-        @{$lines{chat}}], '1');
+            for my $point (@points) {
+                my ($n, @which) = @$point;
+                my $at = $tell->median(@which, $mb);
 
-    $bench->plot('memory', title => 'Memory of all processes of the server',
-        x => 'idle WebSockets', y => 'MB', lines => \%lines);
+                push @{$lines{$name}}, [$n, $at] if defined $at;
+            }
+        }
 
-    $setup->stop;
+        $tell->plot('memory', title => 'Memory of all processes of the '
+            . 'server', x => 'idle WebSockets', y => 'MB', lines => \%lines);
+    },
 };

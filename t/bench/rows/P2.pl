@@ -6,101 +6,109 @@ use warnings;
 use Bench::Load ();
 use Bench::Setup ();
 
-sub {
-    my ($bench) = @_;
+my @peers = ('nchan', 'nchan, Redis', 'node');
+my @columns = (
+    ['messages/s', 'pub.per_s'], ['deliveries/s', 'deliver.per_s'],
+    ['ack p50 ms', sub { $_[0]{pub}{ack_us}{p50} / 1000 }],
+    ['ack p99 ms', sub { $_[0]{pub}{ack_us}{p99} / 1000 }],
+    ['deliver p99 ms', sub { $_[0]{deliver}{latency_us}{p99} / 1000 }],
+    Bench::Setup::cpu_columns(),
+);
 
-    $bench->row('P2', 'support traffic: 1,000 conversations with 2 '
-        . 'subscribers each, 64 sends in flight',
-        '>= 1.0 of nchan (memory), 2 of nchan with Redis, 3 of node; '
-        . 'at least 0.6, 1.2 and 2');
+return {
+    order => 1,
+    title => 'support traffic: conversations with 2 subscribers each, 64 '
+             . 'sends in flight',
+    goal => '>= 1.0 of nchan (memory), 2 of nchan with Redis, 3 of node; at '
+            . 'least 0.6, 1.2 and 2',
+    size => {conversations => [200, 1000], growth => [2, 4]},
+    cost => {start => 25, runs => 5, fewer => 8, each => 2.2},
 
-    my $setup = Bench::Setup->new($bench, conversations => 4000);
-    my $n = $bench->size(200, 1000);
-    my @order = ('chat, Redis', 'chat, PostgreSQL', 'nchan', 'nchan, Redis',
-                 'node');
-    my %t = (
-        'chat, Redis' => $setup->chat('redis'),
-        'chat, PostgreSQL' => $setup->chat('postgres'),
-        'nchan' => $setup->nchan, 'nchan, Redis' => $setup->nchan('redis'),
-        'node' => $setup->node,
-    );
+    measure => sub {
+        my ($bench, $size) = @_;
 
-    if ($bench->{other}) {
-        splice @order, 1, 0, 'other';
-        $t{other} = $setup->chat('redis', module => $bench->{other});
-    }
+        my $n = $size->{conversations};
+        my @sizes = ($n / 4, $n, $n * $size->{growth});
+        my $setup = Bench::Setup->new($bench, conversations => $sizes[-1]);
+        my %t = (
+            'chat, Redis' => $setup->chat('redis'),
+            'chat, PostgreSQL' => $setup->chat('postgres'),
+            'nchan' => $setup->nchan,
+            'nchan, Redis' => $setup->nchan('redis'),
+            'node' => $setup->node,
+        );
+        my @order = ('chat, Redis', @peers, 'chat, PostgreSQL');
 
-    my $results = $bench->alternate(map {
-        my $t = $t{$_};
-        [$_ => sub { $setup->load($t)->traffic($t, conversations => $n) }];
-    } @order);
+        if ($bench->{other}) {
+            splice @order, 1, 0, 'other';
+            $t{other} = $setup->chat('redis', module => $bench->{other});
+        }
 
-    my @columns = (
-        ['messages/s', 'pub.per_s'], ['deliveries/s', 'deliver.per_s'],
-        ['ack p50 ms', sub { $_[0]{pub}{ack_us}{p50} / 1000 }],
-        ['ack p99 ms', sub { $_[0]{pub}{ack_us}{p99} / 1000 }],
-        ['deliver p99 ms', sub { $_[0]{deliver}{latency_us}{p99} / 1000 }],
-        Bench::Setup::cpu_columns(),
-    );
+        my $run = sub {
+            my ($t, $n, %opt) = @_;
 
-    $bench->variants($results, \@order, @columns);
-    $bench->saturated($results, @order);
+            return sub { $setup->recorded($t, sub {
+                $setup->load($t)->traffic($t, conversations => $n, %opt);
+            }) };
+        };
 
-    my %rate = map { $_ => $bench->median($results->{$_}, 'pub.per_s') }
-               @order;
-    my %goal = ('nchan' => '1.0, least 0.6', 'nchan, Redis' => '2, least 1.2',
-                'node' => '3, least 2');
+        $bench->alternate('peers', map { [$_ => $run->($t{$_}, $n)] } @order);
 
-    for my $peer ('nchan', 'nchan, Redis', 'node') {
-        $bench->figure("chat, Redis / $peer",
-                       Bench::ratio($rate{'chat, Redis'}, $rate{$peer}),
-                       $goal{$peer});
-    }
+        # over TLS, by the other transports, and sent over WebSocket
 
-    $bench->figure('other / chat, Redis',
-                   Bench::ratio(@rate{'other', 'chat, Redis'}))
-        if $bench->{other};
+        my $t = $t{'chat, Redis'};
+        my $by = sub {
+            my ($mode) = @_;
 
-    # how it is over TLS, by the other transports, and sent over WebSocket
+            return groups => [map {
+                Bench::Load::subscribers($t, $n, mode => $mode, agent => $_)
+            } 0, 1];
+        };
 
-    my $t = $t{'chat, Redis'};
-    my $tls = {%$t, tls => 1};
-    my @others = ('plain', 'TLS', 'SSE', 'long poll', 'sent over WebSocket');
-    my %run = (
-        'plain' => sub { $setup->load($t)->traffic($t, conversations => $n) },
-        'TLS' => sub {
-            $setup->load($t)->traffic($tls, conversations => $n) },
-        (map {
-            my ($name, $mode) = @$_;
-            $name => sub {
-                $setup->load($t)->traffic($t, conversations => $n, groups => [
-                    Bench::Load::subscribers($t, $n, mode => $mode),
-                    Bench::Load::subscribers($t, $n, mode => $mode,
-                                             agent => 1)]);
-            };
-        } ['SSE', 'sse'], ['long poll', 'poll']),
-        'sent over WebSocket' => sub {
-            $setup->load($t)->traffic($t, conversations => $n,
-                Bench::Load::publishers($t, 64, ws => 1)) },
-    );
+        $bench->alternate('transports', $bench->fewer,
+            ['WebSocket' => $run->($t, $n)],
+            ['over TLS' => $run->({%$t, tls => 1}, $n)],
+            ['SSE' => $run->($t, $n, $by->('sse'))],
+            ['long poll' => $run->($t, $n, $by->('poll'))],
+            ['sent over WebSocket' => $run->($t, $n,
+                Bench::Load::publishers($t, 64, ws => 1))]);
 
-    $results = $bench->alternate(map { [$_ => $run{$_}] } @others);
-    $bench->variants($results, \@others, @columns);
+        $bench->alternate('growth', $bench->fewer, map {
+            [$_ => $run->($t, $_)] } @sizes);
 
-    # growth: conversations, and sends in flight
+        $setup->stop;
+    },
 
-    my @sizes = map { $n * $_ } $bench->size(1, 0.25), 1, 4;
-    my %size = map { ("$_ conversations" => $_) } @sizes;
+    tell => sub {
+        my ($tell, $size) = @_;
 
-    $results = $bench->alternate($bench->size(1, 3), map {
-        my $size = $_;
-        ["$size conversations" => sub {
-            $setup->load($t)->traffic($t, conversations => $size) }];
-    } @sizes);
+        my %want = ('nchan' => ['>= 1', '>= 0.6'],
+                    'nchan, Redis' => ['>= 2', '>= 1.2'],
+                    'node' => ['>= 3', '>= 2']);
+        my %name = ('nchan' => 'nchan, memory');
 
-    $bench->growth('CPU a message over conversations',
-        [map { [$_, $bench->median($results->{"$_ conversations"},
-                                   \&Bench::Setup::cpu_us)] } @sizes], '~0');
+        $tell->table('beside the peers', 'peers', undef, @columns);
 
-    $setup->stop;
+        for my $peer (@peers) {
+            $tell->goal('support traffic, 64 sends in flight',
+                unit => 'messages/s', ours => ['peers', 'chat, Redis',
+                                               'pub.per_s'],
+                peer => ['peers', $peer, 'pub.per_s'], name => $name{$peer},
+                want => $want{$peer}[0], least => $want{$peer}[1]);
+        }
+
+        $tell->goal('the same without Redis', unit => 'messages/s',
+            ours => ['peers', 'chat, PostgreSQL', 'pub.per_s'],
+            peer => ['peers', 'chat, Redis', 'pub.per_s'],
+            name => 'with Redis');
+        $tell->goal('this build, beside another one', unit => 'messages/s',
+            ours => ['peers', 'chat, Redis', 'pub.per_s'],
+            peer => ['peers', 'other', 'pub.per_s'])
+            if @{$tell->runs('peers', 'other')};
+
+        $tell->table('other transports', 'transports', undef, @columns);
+        $tell->growth('CPU a message, us, over conversations', 'flat: 0',
+            map { [$_, 'growth', $_, \&Bench::Setup::cpu_us] }
+                $tell->order('growth'));
+    },
 };

@@ -3,110 +3,136 @@
 use strict;
 use warnings;
 
-use JSON::PP ();
 use Bench::Load ();
+use Bench::Program ();
 use Bench::Setup ();
 
-sub {
-    my ($bench) = @_;
+my $us = 'watch.server.us_per_delivery';
+my $ms = sub { my $q = shift;
+               sub { ($_[0]{deliver}{latency_us}{$q} // 0) / 1000 } };
 
-    $bench->row('P4', 'broadcast to 5,000 readers of one conversation: CPU '
-        . 'of the server a delivery',
-        '<= 1.25 of a bare loop of writev() to 5,000 sockets');
+# of a WebSocket frame with a message
+my $bytes = 350;
 
-    my $n = $bench->size(500, 5000);
-    my $setup = Bench::Setup->new($bench, conversations => 100);
-    my @order = ('chat', 'chat, TLS', 'nchan');
-    my $chat = $setup->chat('redis');
-    my %t = ('chat' => $chat, 'chat, TLS' => {%$chat, tls => 1},
-             'nchan' => $setup->nchan);
+return {
+    order => 5,
+    title => 'broadcast to the readers of one conversation: CPU of the '
+             . 'server a delivery',
+    goal => '<= 1.25 of a bare loop of writev() to as many sockets; slow '
+            . 'readers cost the others nothing',
+    size => {readers => [500, 5000], slow => [100, 500]},
+    cost => {start => 12, runs => 6, fewer => 2, each => 2.6},
 
-    my $run = sub {
-        my ($t, $n, $tls) = @_;
+    measure => sub {
+        my ($bench, $size) = @_;
 
-        return sub {
-            $setup->load($t)->run(
-                groups => [Bench::Load::subscribers($t, $n, agent => 1)],
-                Bench::Load::publishers($t, 1), vars => $t->{vars},
-                $t->{kind} eq 'nchan' ? (nchan => '') : (), warmup => 0.5,
-                'connect-rate' => $tls ? 2500 : 10000,
-                duration => $bench->seconds);
+        my $n = $size->{readers};
+        my $setup = Bench::Setup->new($bench, conversations => 100);
+        my $chat = $setup->chat('redis');
+        my $nchan = $setup->nchan;
+
+        my $run = sub {
+            my ($t, $n) = @_;
+
+            return sub { $setup->recorded($t, sub {
+                $setup->load($t)->run(
+                    groups => [Bench::Load::subscribers($t, $n, agent => 1)],
+                    Bench::Load::publishers($t, 1), vars => $t->{vars},
+                    $t->{kind} eq 'nchan' ? (nchan => '') : (), warmup => 0.5,
+                    'connect-rate' => $t->{tls} ? 3000 : 10000,
+                    duration => $bench->seconds);
+            }) };
         };
-    };
 
-    my $bytes = 350;
-    my $floor = sub {
-        my ($n) = @_;
+        # as many again that do not read while it is measured, in which more
+        # is sent than they are allowed to keep waiting; afterwards they must
+        # get everything
 
-        my $seconds = $bench->seconds;
-        my $program = $bench->dir . '/floor';
-        my $out = `$program fanout $n $bytes $seconds`;
+        my $half = $size->{slow} / 2;
+        my $slow = sub {
+            my ($beside) = @_;
 
-        return JSON::PP::decode_json($out);
-    };
+            my @groups = (
+                Bench::Load::subscribers($chat, $half, agent => 1),
+                Bench::Load::subscribers($chat, $half, agent => 1,
+                    group => {'sub-pause' => $bench->seconds + 1,
+                              'sub-aside' => ''}));
 
-    my $results = $bench->alternate(
-        (map { [$_ => $run->($t{$_}, $n, /TLS/)] } @order),
-        ['writev' => sub { $floor->($n) }]);
+            return sub {
+                my $server = $chat->{server};
+                my $lag = $server->counter('chat_lag_mode_enters_total');
+                my $r = $setup->load($chat)->run(
+                    groups => [@groups[0 .. $beside]],
+                    Bench::Load::publishers($chat, 1), vars => $chat->{vars},
+                    rate => 60, pad => 8000, warmup => 0.5, drain => 20,
+                    duration => $bench->seconds);
 
-    $bench->variants($results, \@order,
-        ['deliveries/s', 'deliver.per_s'], ['broadcasts/s', 'pub.per_s'],
-        ['p50 ms', sub { ($_[0]{deliver}{latency_us}{p50} // 0) / 1000 }],
-        ['p99 ms', sub { ($_[0]{deliver}{latency_us}{p99} // 0) / 1000 }],
-        Bench::Setup::cpu_columns());
-    $bench->variants($results, ['writev'], ['writes/s', 'per_s'],
-        ['us/write', 'us_per_write'], ['cores', 'cpu']);
-    $bench->saturated($results, @order);
+                $r->{lag} = $server->counter('chat_lag_mode_enters_total')
+                            - $lag;
 
-    my $us = 'watch.server.us_per_delivery';
-    my $bare = $bench->median($results->{writev}, 'us_per_write');
-
-    $bench->figure('chat / writev',
-        Bench::ratio($bench->median($results->{chat}, $us), $bare),
-        '<= 1.25');
-    $bench->figure('nchan / writev',
-        Bench::ratio($bench->median($results->{nchan}, $us), $bare));
-
-    my @sizes = map { int $n * $_ } 0.1, 0.3;
-    my $some = $bench->alternate($bench->size(1, 3),
-        map { [$_ => $run->($chat, $_)] } @sizes);
-
-    $some->{$n} = $results->{chat};
-    $bench->growth('CPU a delivery over readers',
-        [map { [$_, $bench->median($some->{$_}, $us)] } @sizes, $n], '~0');
-
-    # some do not read: the others are not to notice, and they get it later
-
-    my $slow = sub {
-        my ($pause) = @_;
-
-        return sub {
-            my $t = $chat;
-
-            $setup->load($t)->run(
-                groups => [
-                    Bench::Load::subscribers($t, $n / 2, agent => 1),
-                    Bench::Load::subscribers($t, $n / 50, agent => 1,
-                        group => {'sub-pause' => $pause,
-                                  'sub-ignore' => undef}),
-                ],
-                Bench::Load::publishers($t, 1), vars => $t->{vars},
-                rate => 5, pad => 8000, warmup => 0.5, drain => 10,
-                'connect-rate' => 10000, duration => $bench->seconds);
+                return $r;
+            };
         };
-    };
 
-    my $paused = $bench->alternate($bench->size(1, 3),
-        ['all read' => $slow->(0)],
-        ['1 in 26 does not' => $slow->($bench->seconds + 1)]);
+        $bench->alternate('peers', ['chat' => $run->($chat, $n)],
+            ['nchan' => $run->($nchan, $n)],
+            ['chat, TLS' => $run->({%$chat, tls => 1}, $n)],
+            ['writev' => sub {
+                Bench::Program::floor($bench, 'fanout', $n, $bytes) }]);
+        $bench->alternate('slow readers', ['alone' => $slow->(0)],
+            ['beside slow ones' => $slow->(1)]);
+        $bench->alternate('sizes', $bench->fewer, map {
+            [$_ => $run->($chat, $_)] } map { int $n * $_ } 0.1, 0.3);
 
-    $bench->variants($paused, ['all read', '1 in 26 does not'],
-        ['deliveries/s', 'deliver.per_s'],
-        ['p50 ms', sub { ($_[0]{deliver}{latency_us}{p50} // 0) / 1000 }],
-        ['p90 ms', sub { ($_[0]{deliver}{latency_us}{p90} // 0) / 1000 }],
-        ['MB more', sub { ($_[0]{watch}{server}{pss_after_kb}
-                           - $_[0]{watch}{server}{pss_held_kb}) / 1024 }],
-        Bench::Setup::cpu_columns());
+        $setup->stop;
+    },
 
-    $setup->stop;
+    tell => sub {
+        my ($tell, $size) = @_;
+
+        my $n = $size->{readers};
+
+        $tell->table("$n readers", 'peers', ['chat', 'chat, TLS', 'nchan'],
+            ['deliveries/s', 'deliver.per_s'], ['broadcasts/s', 'pub.per_s'],
+            ['p50 ms', $ms->('p50')], ['p99 ms', $ms->('p99')],
+            Bench::Setup::cpu_columns());
+        $tell->table('the bare loop', 'peers', ['writev'],
+            ['writes/s', 'per_s'], ['us/write', 'us_per_write'],
+            ['cores', 'cpu']);
+        $tell->goal("broadcast to $n readers, CPU a delivery", unit => 'us',
+            ours => ['peers', 'chat', $us],
+            peer => ['peers', 'writev', 'us_per_write'],
+            name => 'bare loop of writev()', want => '<= 1.25');
+        $tell->goal('the same', unit => 'us', ours => ['peers', 'chat', $us],
+            peer => ['peers', 'nchan', $us]);
+
+        my $half = $size->{slow} / 2;
+        my @slow = ('alone', 'beside slow ones');
+
+        $tell->table("$half readers of 60 messages/s of 8 KB, alone and "
+            . 'beside as many that do not read', 'slow readers', \@slow,
+            ['deliveries/s', 'deliver.per_s'], ['p50 ms', $ms->('p50')],
+            ['p90 ms', $ms->('p90')], ['p99 ms', $ms->('p99')],
+            ['lag mode', 'lag'],
+            ['MB more', sub { ($_[0]{watch}{server}{pss_after_kb}
+                               - $_[0]{watch}{server}{pss_held_kb}) / 1024 }],
+            Bench::Setup::cpu_columns());
+
+        my $beside = sub {
+            my ($what, $unit, $of, $want) = @_;
+
+            $tell->goal("$half readers beside as many slow ones, $what",
+                unit => $unit, ours => ['slow readers', $slow[1], $of],
+                peer => ['slow readers', $slow[0], $of], name => 'alone',
+                want => $want);
+        };
+
+        $beside->('CPU a delivery', 'us', $us, '<= 1.2');
+        $beside->('latency p50', 'ms', $ms->('p50'), '<= 1.2');
+        $beside->('latency p99', 'ms', $ms->('p99'), undef);
+
+        $tell->growth('CPU a delivery, us, over readers', 'flat: 0',
+            (map { [$_, 'sizes', $_, $us] } $tell->order('sizes')),
+            [$n, 'peers', 'chat', $us]);
+    },
 };

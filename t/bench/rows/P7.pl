@@ -6,56 +6,66 @@ use warnings;
 use Bench::Load ();
 use Bench::Setup ();
 
-sub {
-    my ($bench) = @_;
+my $us = 'watch.server.us_per_publish';
+my @sizes = (4, 16, 256);
 
-    $bench->row('P7', 'POST of a message, nobody listens: CPU of nginx',
-        '<= 25 us');
+return {
+    order => 4,
+    title => 'POST of a message, nobody listens: CPU of nginx',
+    goal => '<= 25 us',
+    size => {conversations => [1000, 1000]},
+    cost => {start => 8, runs => 3, fewer => 3, each => 1.2},
 
-    my $setup = Bench::Setup->new($bench, conversations => 1000);
-    my $chat = $setup->chat('redis');
-    my %t = ('chat' => $chat, 'chat, TLS' => {%$chat, tls => 1},
-             'bare' => $setup->bare);
-    my @order = ('chat', 'chat, TLS', 'bare');
+    measure => sub {
+        my ($bench, $size) = @_;
 
-    my $run = sub {
-        my ($t, $n) = @_;
+        my $n = $size->{conversations};
+        my $setup = Bench::Setup->new($bench, conversations => $n);
+        my $chat = $setup->chat('redis');
+        my $bare = $setup->bare;
 
-        return sub {
-            $setup->load($t)->run(Bench::Load::publishers($t, $n),
-                channels => 1000, vars => $chat->{vars}, warmup => 0.5,
-                duration => $bench->seconds);
+        my $run = sub {
+            my ($t, $senders) = @_;
+
+            return sub { $setup->recorded($t, sub {
+                $setup->load($t)->run(
+                    Bench::Load::publishers($t, $senders), channels => $n,
+                    vars => $chat->{vars}, warmup => 0.5,
+                    duration => $bench->seconds);
+            }) };
         };
-    };
 
-    my $results = $bench->alternate(map { [$_ => $run->($t{$_}, 64)] }
-                                    @order);
-    my $us = 'watch.server.us_per_publish';
+        $bench->alternate('peers', ['chat' => $run->($chat, 64)],
+            ['bare' => $run->($bare, 64)],
+            ['chat, TLS' => $run->({%$chat, tls => 1}, 64)]);
+        $bench->alternate('sizes', $bench->fewer, map {
+            [$_ => $run->($chat, $_)] } @sizes);
 
-    $bench->variants($results, \@order, ['POST/s', 'pub.per_s'],
-        ['nginx us/POST', $us],
-        ['PostgreSQL us/POST', 'watch.postgres.us_per_publish'],
-        ['Redis us/POST', 'watch.redis.us_per_publish'],
-        ['p50 ms', sub { $_[0]{pub}{ack_us}{p50} / 1000 }],
-        ['p99 ms', sub { $_[0]{pub}{ack_us}{p99} / 1000 }],
-        Bench::Setup::cpu_columns());
-    $bench->saturated($results, @order);
+        $setup->stop;
+    },
 
-    my %cost = map { $_ => $bench->median($results->{$_}, $us) } @order;
+    tell => sub {
+        my ($tell) = @_;
 
-    $bench->figure('nginx, us a POST', $cost{chat}, '<= 25');
-    $bench->figure('chat / bare', Bench::ratio(@cost{'chat', 'bare'}));
+        $tell->table('64 sends in flight', 'peers', undef,
+            ['POST/s', 'pub.per_s'], ['nginx us/POST', $us],
+            ['PostgreSQL us/POST', 'watch.postgres.us_per_publish'],
+            ['Redis us/POST', 'watch.redis.us_per_publish'],
+            ['p50 ms', sub { $_[0]{pub}{ack_us}{p50} / 1000 }],
+            ['p99 ms', sub { $_[0]{pub}{ack_us}{p99} / 1000 }],
+            Bench::Setup::cpu_columns());
+        $tell->goal('POST of a message, CPU of nginx', unit => 'us',
+            ours => ['peers', 'chat', $us], peer => ['peers', 'bare', $us],
+            name => 'bare nginx', want => '<= 25', judge => 'ours');
 
-    my @sizes = (4, 16, 64, 256);
-    my $some = $bench->alternate($bench->size(1, 3), map {
-        [$_ => $run->($chat, $_)] } @sizes);
+        for my $part ('server', 'postgres') {
+            my $what = "watch.$part.us_per_publish";
+            my %name = (server => 'nginx', postgres => 'PostgreSQL');
 
-    $bench->growth('CPU of nginx a POST over sends in flight',
-        [map { [$_, $bench->median($some->{$_}, $us)] } @sizes], '~0');
-    $bench->growth('CPU of PostgreSQL a POST over sends in flight',
-        [map { [$_, $bench->median($some->{$_},
-                                   'watch.postgres.us_per_publish')] }
-         @sizes]);
-
-    $setup->stop;
+            $tell->growth("CPU of $name{$part} a POST, us, over sends in "
+                . 'flight', $part eq 'server' ? 'flat: 0' : undef,
+                map { [$_, $_ == 64 ? ('peers', 'chat') : ('sizes', $_),
+                       $what] } sort { $a <=> $b } @sizes, 64);
+        }
+    },
 };

@@ -6,76 +6,99 @@ use warnings;
 use Bench::Load ();
 use Bench::Setup ();
 
-sub {
-    my ($bench) = @_;
+my $last = sub { $_[0]{subs}{resume_us}{max} / 1e6 };
+my @parts = (0.1, 0.3);
 
-    $bench->row('P8', 'all clients are cut off at once, miss messages, come '
-        . 'back at once and resume',
-        '10,000 resumed <= 5 s, <= 1 read a conversation');
+return {
+    order => 7,
+    title => 'all clients are cut off at once, miss messages, come back at '
+             . 'once and resume',
+    goal => '10,000 resumed <= 5 s, <= 1 read a conversation',
+    size => {clients => [1000, 10000]},
+    cost => {start => 25, runs => 4, once => 2, each => 5.5},
 
-    my $most = $bench->size(1000, 10000);
-    my $setup = Bench::Setup->new($bench, conversations => $most);
-    my %t = ('chat' => $setup->chat('redis'));
+    measure => sub {
+        my ($bench, $size) = @_;
 
-    $t{'chat, TLS'} = {%{$t{chat}}, tls => 1};
+        my $most = $size->{clients};
+        my $setup = Bench::Setup->new($bench, conversations => $most);
+        my $chat = $setup->chat('redis');
+        my $node = $setup->node;
+        my $nchan = $setup->nchan;
 
-    my $run = sub {
-        my ($t, $n) = @_;
+        # a second before they are back, and until the messages of three
+        # seconds have come; nobody has an old one at the start
 
-        return sub {
-            my $server = $t->{server};
-            my $reads = sub { $server->counter('chat_resumes_total'
-                                               . '{result="read"}') };
+        my $run = sub {
+            my ($t, $n) = @_;
 
-            # reads of before are those of the first subscriptions
+            return sub {
+                my $server = $t->{server};
+                my $reads = sub { $t->{kind} eq 'chat' ? $server->counter(
+                    'chat_resumes_total{result="read"}') : 0 };
 
-            my $first = $reads->();
-            my $r = $setup->load($t)->run(
-                groups => [Bench::Load::subscribers($t, $n)],
-                Bench::Load::publishers($t, 32), channels => $n,
-                vars => $t->{vars}, rate => 500, storm => '', away => 1,
-                'connect-inflight' => 1000, 'connect-rate' => 5000,
-                warmup => 0.1, duration => $t->{tls} ? 8 : 4, drain => 20);
-            my $last = $reads->();
+                $setup->forget($t);
 
-            $r->{reads} = ($last - $first - $r->{subs}{open})
-                          / ($r->{subs}{open} || 1);
-            $r->{void} = [$n - $r->{subs}{resumed} . ' did not come back']
-                if !$r->{void} && $r->{subs}{resumed} < $n;
+                # reads of before are those of the first subscriptions
 
-            return $r;
+                my $first = $reads->();
+                my $r = $setup->load($t)->run(
+                    groups => [Bench::Load::subscribers($t, $n,
+                                                        log => 1)],
+                    Bench::Load::publishers($t, 32), channels => $n,
+                    vars => $t->{vars}, rate => 500, storm => '', away => 1,
+                    $t->{kind} eq 'nchan' ? (nchan => '') : (),
+                    'connect-inflight' => 1000, 'connect-rate' => 6000,
+                    warmup => 0.1, drain => 20,
+                    duration => ($t->{tls} ? 5 : 2) + $bench->seconds / 2);
+
+                $r->{reads} = ($reads->() - $first - $r->{subs}{open})
+                              / ($r->{subs}{open} || 1)
+                    if $t->{kind} eq 'chat';
+                push @{$r->{void}}, $n - $r->{subs}{resumed}
+                                    . ' did not come back'
+                    if !$r->{void} && $r->{subs}{resumed} < $n;
+
+                return $r;
+            };
         };
-    };
 
-    my @order = ('chat', 'chat, TLS');
-    my $results = $bench->alternate(
-        ['chat' => $run->($t{chat}, $most)],
-        ['chat, TLS' => $run->($t{'chat, TLS'}, $most / 4)]);
+        $bench->alternate('peers', ['chat' => $run->($chat, $most)],
+            ['nchan' => $run->($nchan, $most)],
+            ['node' => $run->($node, $most)],
+            ['chat, TLS' => $run->({%$chat, tls => 1}, $most / 4)]);
+        $bench->alternate('sizes', 1, map { [$_ => $run->($chat, $_)] }
+                          map { $most * $_ } @parts);
 
-    $bench->variants($results, \@order, ['clients', 'subs.resumed'],
-        ['p50 s', sub { $_[0]{subs}{resume_us}{p50} / 1e6 }],
-        ['p99 s', sub { $_[0]{subs}{resume_us}{p99} / 1e6 }],
-        ['last s', sub { $_[0]{subs}{resume_us}{max} / 1e6 }],
-        ['reads each', 'reads'],
-        ['due to delivered p50 ms', sub { $_[0]{deliver}{latency_us}{p50}
-                                          / 1000 }],
-        Bench::Setup::cpu_columns());
+        $setup->stop;
+    },
 
-    $bench->figure('the last of 10,000 is back, s',
-        $bench->median($results->{chat},
-                       sub { $_[0]{subs}{resume_us}{max} / 1e6 }), '<= 5');
-    $bench->figure('reads a conversation',
-        $bench->median($results->{chat}, 'reads'), '<= 1');
+    tell => sub {
+        my ($tell, $size) = @_;
 
-    my @sizes = map { $most * $_ } 0.1, 0.3;
-    my $some = $bench->alternate($bench->size(1, 3), map {
-        [$_ => $run->($t{chat}, $_)] } @sizes);
+        my $most = $size->{clients};
 
-    $some->{$most} = $results->{chat};
-    $bench->growth('time until the last is back over clients',
-        [map { [$_, $bench->median($some->{$_},
-                    sub { $_[0]{subs}{resume_us}{max} / 1e6 })] }
-         @sizes, $most], '1');
+        $tell->table('time until they are back', 'peers', undef,
+            ['clients', 'subs.resumed'],
+            ['p50 s', sub { $_[0]{subs}{resume_us}{p50} / 1e6 }],
+            ['p99 s', sub { $_[0]{subs}{resume_us}{p99} / 1e6 }],
+            ['last s', $last], ['reads each', 'reads'],
+            ['due to delivered p50 ms',
+             sub { $_[0]{deliver}{latency_us}{p50} / 1000 }],
+            ['p99 ms', sub { $_[0]{deliver}{latency_us}{p99} / 1000 }],
+            Bench::Setup::cpu_columns());
 
-    $setup->stop;
+        for my $peer ('nchan', 'node') {
+            $tell->goal("$most clients are cut off: the last is back",
+                unit => 's', ours => ['peers', 'chat', $last],
+                peer => ['peers', $peer, $last], judge => 'ours',
+                want => '<= 5');
+        }
+
+        $tell->goal('the same, reads a conversation', want => '<= 1',
+                    ours => ['peers', 'chat', 'reads']);
+        $tell->growth('time until the last is back over clients', '1',
+            (map { [$_, 'sizes', $_, $last] } $tell->order('sizes')),
+            [$most, 'peers', 'chat', $last]);
+    },
 };

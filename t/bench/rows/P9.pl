@@ -7,89 +7,118 @@ use Bench::Load ();
 use Bench::Setup ();
 use Bench::Store ();
 
-sub {
-    my ($bench) = @_;
+my $ms = sub { my $q = shift; sub { $_[0]{pub}{ack_us}{$q} / 1000 } };
+my @whats = ('history page', 'inbox list', 'search');
 
-    $bench->row('P9', 'history page and inbox list over stores of three '
-        . 'sizes', 'p99 within 1.3; search of 1 million <= 200 ms');
+return {
+    order => 10,
+    title => 'history page, inbox list and search over stores of three '
+             . 'sizes',
+    goal => 'p99 within 1.3; search of 1 million <= 200 ms',
+    cost => {start => 25, runs => 9, once => 9, each => 0.9},
 
-    my @sizes = grep { $_ <= $bench->{seed} } 1000, 100_000, 1_000_000,
-                                              10_000_000;
-    @sizes = (1000, @sizes[-2, -1]) if @sizes > 3;
+    measure => sub {
+        my ($bench) = @_;
 
-    # the store is started anew for seeding: before the servers
-    my $setup = Bench::Setup->new($bench);
-    my %t;
+        my @sizes = grep { $_ <= $bench->{seed} } 1000, 100_000, 1_000_000,
+                                                  10_000_000;
+        @sizes = (1000, @sizes[-2, -1]) if @sizes > 3;
 
-    for my $messages (@sizes) {
-        my $name = $setup->store->seeded($messages);
-        my $all = $messages / 20;
-        my $step = $all > 1000 ? $all / 1000 : 1;
+        # the store is started anew for seeding: before the servers
+        my $setup = Bench::Setup->new($bench);
+        my %t;
 
-        $t{$messages} = {kind => 'chat', postgres => 1,
-            name => $name, conninfo => $setup->store->conninfo($name),
-            vars => $setup->store->vars($name,
-                map { int $_ * $step } 0 .. $all / $step - 1)};
-    }
+        for my $messages (@sizes) {
+            my $name = $setup->store->seeded($messages);
+            my $all = $messages / 20;
+            my $step = $all > 1000 ? $all / 1000 : 1;
 
-    for my $messages (@sizes) {
-        my $t = $t{$messages};
-        $t->{server} = $setup->add(Bench::Server->nginx($bench, $t->{name},
-            kind => 'chat', conninfo => $t->{conninfo}));
-    }
+            $t{$messages} = {kind => 'chat', postgres => 1, name => $name,
+                conninfo => $setup->store->conninfo($name),
+                vars => $setup->store->vars($name,
+                    map { int $_ * $step } 0 .. $all / $step - 1)};
+        }
 
-    my $agent = 'Authorization: Bearer ' . Bench::Store::agent_token();
-    my %call = (
-        'history page' => ['/v1/conversations/{2}/events?limit=20',
-                           'Authorization: Bearer {1}', 1000],
-        'inbox list' => ['/v1/conversations?status=open&limit=50', $agent,
-                         200],
-        'search' => ['/v1/conversations?q=nothing%20like%20this&limit=20',
-                     $agent, 5],
-    );
+        for my $t (map { $t{$_} } @sizes) {
+            $t->{server} = $setup->add(Bench::Server->nginx($bench,
+                $t->{name}, kind => 'chat', conninfo => $t->{conninfo}));
+        }
 
-    my $run = sub {
-        my ($what, $t) = @_;
+        my $agent = 'Authorization: Bearer ' . Bench::Store::agent_token();
+        my %call = (
+            'history page' => ['/v1/conversations/{2}/events?limit=20',
+                               'Authorization: Bearer {1}', 1000],
+            'inbox list' => ['/v1/conversations?status=open&limit=50',
+                             $agent, 200],
+            'search' => ['/v1/conversations?q=nothing%20like%20this&limit=20',
+                         $agent, 5],
+        );
 
-        my ($path, $header, $rate) = @{$call{$what}};
+        my $run = sub {
+            my ($what, $t) = @_;
 
-        return sub {
-            $setup->load($t)->run('pub-method' => 'GET',
-                'pub-url' => Bench::Load::url($t, "/support$path"),
-                'pub-header' => $header, pubs => 8, channels => 1000,
-                vars => $t->{vars}, rate => $rate, warmup => 0.3,
-                duration => $bench->seconds);
+            my ($path, $header, $rate) = @{$call{$what}};
+
+            return sub {
+                $setup->load($t)->run('pub-method' => 'GET',
+                    'pub-url' => Bench::Load::url($t, "/support$path"),
+                    'pub-header' => $header, pubs => 8, channels => 1000,
+                    vars => $t->{vars}, rate => $rate, warmup => 0.3,
+                    duration => $bench->seconds);
+            };
         };
-    };
-
-    for my $what ('history page', 'inbox list', 'search') {
 
         # the pages of the store are to be in memory, as they soon are
-        $run->($what, $t{$_})->() for @sizes;
 
-        my $results = $bench->alternate(
-            map { [$_ => $run->($what, $t{$_})] } @sizes);
-        my $ms = sub { my $q = shift;
-                       sub { $_[0]{pub}{ack_us}{$q} / 1000 } };
+        for my $what (@whats) {
+            for my $messages (@sizes) {
+                $bench->progress("P9 warms up: $what, $messages");
+                $run->($what, $t{$messages})->();
+            }
+        }
 
-        $bench->say("    $what");
-        $bench->variants($results, \@sizes, ['answers/s', 'pub.per_s'],
-            ['p50 ms', $ms->('p50')], ['p99 ms', $ms->('p99')],
-            Bench::Setup::cpu_columns());
-        $bench->growth("p50 of $what over messages", [map {
-            [$_, $bench->median($results->{$_}, $ms->('p50'))] } @sizes],
-            '0');
-        $bench->figure("$what, p99 of the largest / the smallest",
-            Bench::ratio($bench->median($results->{$sizes[-1]},
-                                        $ms->('p99')),
-                         $bench->median($results->{$sizes[0]},
-                                        $ms->('p99'))), '<= 1.3')
-            unless $what eq 'search';
-        $bench->figure('search of a million, p99 ms',
-            $bench->median($results->{1_000_000} // $results->{$sizes[-1]},
-                           $ms->('p99')), '<= 200')
-            if $what eq 'search';
-    }
+        $bench->alternate('reads', map {
+            my $what = $_;
+            map { ["$what, $_" => $run->($what, $t{$_})] } @sizes;
+        } @whats);
 
-    $setup->stop;
+        $setup->stop;
+    },
+
+    tell => sub {
+        my ($tell) = @_;
+
+        my %sizes = map { /(\d+)\z/ ? ($1 => 1) : () } $tell->order('reads');
+        my @sizes = sort { $a <=> $b } keys %sizes;
+
+        return unless @sizes;
+
+        $tell->table('answers over messages stored', 'reads', undef,
+            ['answers/s', 'pub.per_s'], ['p50 ms', $ms->('p50')],
+            ['p99 ms', $ms->('p99')], Bench::Setup::cpu_columns());
+
+        for my $what ('history page', 'inbox list') {
+            for my $q ('p99', 'p50') {
+                $tell->goal("$what, $q of "
+                    . Bench::Stat::short($sizes[-1]) . ' messages',
+                    unit => 'ms',
+                    ours => ['reads', "$what, $sizes[-1]", $ms->($q)],
+                    peer => ['reads', "$what, $sizes[0]", $ms->($q)],
+                    name => 'of ' . Bench::Stat::short($sizes[0]),
+                    want => $q eq 'p99' ? '<= 1.3' : undef);
+            }
+        }
+
+        my ($million) = grep { $_ == 1_000_000 } @sizes;
+
+        $million //= $sizes[-1];
+        $tell->goal('search of ' . Bench::Stat::short($million)
+            . ' messages, p99', unit => 'ms', want => '<= 200',
+            ours => ['reads', "search, $million", $ms->('p99')]);
+
+        $tell->growth("p50 of $_, ms, over messages", 'flat: 0', do {
+            my $what = $_;
+            map { [$_, 'reads', "$what, $_", $ms->('p50')] } @sizes;
+        }) for @whats;
+    },
 };

@@ -50,10 +50,13 @@ sub run {
     die "fork: $!\n" unless defined $pid;
 
     if ($pid == 0) {
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
         open STDERR, '>', $log;
         exec $self->{program}, @args;
         exit 127;
     }
+
+    local $self->{bench}{child} = $pid;
 
     my $out = do { local $/; <$in> } // '';
     close $in;
@@ -67,8 +70,33 @@ sub run {
     $result->{args} = \@args;
     my $void = void($result, $gone);
     $result->{void} = $void if @$void;
+    $result->{limit} = limit($result, $opt{rate}, $self->{cores} //= cores());
 
     return $result;
+}
+
+sub cores {
+    my $n = () = Bench::read_file('/proc/cpuinfo') =~ /^processor\s*:/mg;
+
+    return $n;
+}
+
+
+# What kept it from being more: in a closed loop the server is to be busy, and
+# the generator is not; an open one is to keep its rate.
+
+sub limit {
+    my ($r, $rate, $cores) = @_;
+
+    return undef unless $r->{pub}{sent};
+
+    my $cpu = $r->{cpu};
+
+    return 'generator' if $cpu->{generator_max} > 0.93;
+    return $r->{pub}{per_s} < 0.95 * $rate && !$r->{deliver}{counted}
+        ? 'behind' : 'rate' if $rate;
+
+    return $cpu->{machine} < 0.85 * $cores ? 'nobody' : 'server';
 }
 
 sub options {
@@ -104,6 +132,7 @@ sub void {
 
 
 # Subscribers and publishers of a kind of server: kind, server, tls, vars.
+# With "log" they get what the server still has, also those of the peers.
 
 sub url {
     my ($t, $path) = @_;
@@ -137,13 +166,14 @@ sub subscribers {
         $group{'sub-ready'} = '"subscribed"';
 
     } elsif ($t->{kind} eq 'node') {
-        $group{'sub-url'} = url($t, '/ws/{c}');
+        $group{'sub-url'} = url($t, '/ws/{c}' . ($opt{log} ? '?since=0'
+                                                          : ''));
 
     } elsif ($t->{kind} eq 'bare') {
         $group{'sub-url'} = url($t, '/');
 
     } else {
-        $group{'sub-url'} = url($t, '/sub/{c}');
+        $group{'sub-url'} = url($t, $opt{log} ? '/log/{c}' : '/sub/{c}');
     }
 
     return \%group;
@@ -198,6 +228,9 @@ sub traffic {
 
     my $n = delete $opt{conversations};
     my $pubs = delete $opt{publishers} // 64;
+
+    # of two publishers in a conversation no order is known
+    $pubs = $n if $pubs > $n;
 
     return $self->run(
         groups => [subscribers($t, $n), subscribers($t, $n, agent => 1)],

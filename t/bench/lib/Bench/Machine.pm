@@ -44,6 +44,22 @@ sub facts {
 }
 
 
+# What is printed of them.
+
+sub lines {
+    my ($facts) = @_;
+
+    my %f = map { $_ => $facts->{$_} // '?' } qw(cores cpu memory_gib system
+        kernel load nginx postgresql redis nchan node ws pg ioredis);
+
+    return ("machine: $f{cores} x $f{cpu}, $f{memory_gib} GiB, $f{system}, "
+            . "Linux $f{kernel}, load $f{load} before",
+            "versions: nginx $f{nginx}, PostgreSQL $f{postgresql}, Redis "
+            . "$f{redis}, nchan $f{nchan}, node $f{node} (ws $f{ws}, pg "
+            . "$f{pg}, ioredis $f{ioredis})");
+}
+
+
 sub first {
     my ($command) = @_;
 

@@ -8,6 +8,7 @@ use warnings;
 
 use File::Path qw(make_path remove_tree);
 use IO::Socket::INET ();
+use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 use Bench ();
 use Bench::Store ();
@@ -58,7 +59,8 @@ sub redis {
 
 
 # nginx(bench, name, option...): kind (chat, nchan, nchan-redis or bare),
-# workers, redis (the server), conninfo, connections, main, module.
+# workers, redis (the server), conninfo, connections, main, more (of the http
+# block), module, under (a command), foreground, patience.
 
 sub nginx {
     my ($class, $bench, $name, %opt) = @_;
@@ -72,7 +74,7 @@ sub nginx {
 
     my %set = (
         ROOT => $root, PORT => $port, TLS => $tls, CERT => cert($bench),
-        USER => $> == 0 ? 'user root;' : '', MAIN => $opt{main} // '',
+        USER => $> == 0 ? 'user root;' : '', MAIN => $opt{main} // '', MORE => $opt{more} // '',
         WORKERS => $opt{workers} // 2,
         CONNECTIONS => $opt{connections} // 19000,
         MULTI => 'off', LOG => $opt{log} // 'error',
@@ -113,6 +115,7 @@ sub nginx {
         if ($self->{pid} == 0) {
             open STDOUT, '>', "$root/out.log";
             open STDERR, '>&', \*STDOUT;
+            setpgrp;
             exec @run;
             exit 127;
         }
@@ -143,6 +146,9 @@ sub nginx {
             my $status = $self->get('/status') // '';
             my $n = $self->{workers};
 
+            die "$name has ended, see $root\n"
+                if $self->{child} && waitpid($self->{pid}, WNOHANG);
+
             $status =~ /^chat_pg_ready $n$/m
                 && $status =~ /^chat_bus_ready $n$/m;
         });
@@ -170,6 +176,8 @@ sub node {
                 NODE_ENV => 'production');
         open STDOUT, '>', "$dir/log";
         open STDERR, '>&', \*STDOUT;
+        # what a terminal interrupts is the benchmark, which stops it
+        setpgrp;
         exec 'node', "$dir/server.js";
         exit 127;
     }

@@ -50,7 +50,7 @@ sub chat {
         redis => $carrier eq 'redis' ? $self->{redis} : undef, %opt));
 
     return {kind => 'chat', server => $server, vars => $vars,
-            redis => $carrier eq 'redis', postgres => 1};
+            redis => $carrier eq 'redis', postgres => 1, database => $name};
 }
 
 sub nchan {
@@ -81,9 +81,63 @@ sub node {
         $self->{bench}->top . '/t/bench/node/schema.sql')
         . '; RESET ROLE; VACUUM ANALYZE');
 
-    return {kind => 'node', redis => 1, postgres => 1, server => $self->add(
-        Bench::Server->node($self->{bench}, redis => $self->{redis},
-                            conninfo => $store->conninfo('node')))};
+    return {kind => 'node', redis => 1, postgres => 1, database => 'node',
+            server => $self->add(Bench::Server->node($self->{bench},
+                redis => $self->{redis},
+                conninfo => $store->conninfo('node')))};
+}
+
+
+# Makes a run, which is void unless everything that was acknowledged is in the
+# database, once, and numbered without a gap.  Peers without one have nothing
+# that could be looked at.
+
+sub recorded {
+    my ($self, $t, $run) = @_;
+
+    return $run->() unless $t->{database};
+
+    my @before = $self->record($t);
+    my $r = $run->();
+    my @after = $self->record($t);
+    my $acked = $r->{pub}{acked} // 0;
+
+    for my $i (0, 1) {
+        my $n = $after[$i] - $before[$i];
+
+        push @{$r->{void}}, "$acked acknowledged, $n "
+                            . ('events', 'numbers')[$i] if $n != $acked;
+    }
+
+    return $r;
+}
+
+sub record {
+    my ($self, $t) = @_;
+
+    my @from = $t->{kind} eq 'chat' ? ('chat.event', 'chat.conversation')
+                                    : ('message', 'conversation');
+
+    return split /\|/, $self->{store}->sql($t->{database},
+        "SELECT (SELECT count(*) FROM $from[0]), "
+        . "(SELECT sum(last_seq) FROM $from[1])");
+}
+
+
+# A server without anything from before; that of the module keeps it, and its
+# clients know what they have.
+
+sub forget {
+    my ($self, $t) = @_;
+
+    if ($t->{kind} eq 'node') {
+        $self->{store}->sql('node', 'TRUNCATE message; UPDATE conversation '
+            . 'SET last_seq = 0 WHERE last_seq > 0');
+
+    } elsif ($t->{kind} =~ /^nchan/) {
+        $t->{server}->stop;
+        %$t = %{$self->nchan($t->{redis})};
+    }
 }
 
 
@@ -104,6 +158,7 @@ sub cpu_columns {
     return (['server', 'watch.server.cpu'],
             ['PostgreSQL', 'watch.postgres.cpu'],
             ['Redis', 'watch.redis.cpu'], ['generator', 'cpu.generator'],
+            ['machine', 'cpu.machine'],
             ['us/delivery', 'watch.server.us_per_delivery']);
 }
 

@@ -267,7 +267,7 @@ sub seeded {
         "SELECT shobj_description(oid, 'pg_database') FROM pg_database "
         . "WHERE datname = '$name'");
 
-    if (@have && "@have" eq "@sums[0 .. $#have]") {
+    if (@have && @have <= @sums && "@have" eq "@sums[0 .. $#have]") {
         $self->migrate($name, $_) for @files[@have - 1 .. $#files];
 
     } else {
