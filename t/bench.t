@@ -509,7 +509,8 @@ is(Bench::Plot::svg(title => '', lines => {none => []}), undef,
 sub result {
     my (%set) = @_;
 
-    my $r = {deliver => {lost => 0, dup => 0, out_of_order => 0},
+    my $r = {window_s => 1, deliver => {lost => 0, dup => 0, out_of_order =>
+                                        0},
              pub => {failed => 0, sent => 1, per_s => 100},
              subs => {closed => 0},
              cpu => {generator_max => 0.5, machine => 1.9}};

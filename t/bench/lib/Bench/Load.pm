@@ -93,7 +93,11 @@ sub limit {
     my $cpu = $r->{cpu};
 
     return 'generator' if $cpu->{generator_max} > 0.93;
-    return $r->{pub}{per_s} < 0.95 * $rate && !$r->{deliver}{counted}
+
+    # two may be due at the edges of what was measured
+    return !$r->{deliver}{counted}
+           && ($rate - $r->{pub}{per_s}) * $r->{window_s}
+              > 0.05 * $rate * $r->{window_s} + 2
         ? 'behind' : 'rate' if $rate;
 
     return $cpu->{machine} < 0.85 * $cores ? 'nobody' : 'server';
