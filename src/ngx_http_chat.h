@@ -27,6 +27,9 @@
 #define NGX_HTTP_CHAT_MEMBER         (NGX_HTTP_CHAT_VISITOR                  \
                                       |NGX_HTTP_CHAT_AGENT)
 
+/* attachments of a message */
+#define NGX_HTTP_CHAT_FILES_MAX      10
+
 #define NGX_HTTP_CHAT_SECURE_AUTO    0
 #define NGX_HTTP_CHAT_SECURE_ON      1
 #define NGX_HTTP_CHAT_SECURE_OFF     2
@@ -52,6 +55,7 @@ typedef struct {
     ngx_msec_t                drain;
     ngx_array_t               sites;         /* ngx_http_chat_site_t * */
     void                     *thread_pool;   /* ngx_thread_pool_t * */
+    ngx_path_t               *upload_path;   /* NULL: no attachments */
     ngx_uint_t                used;          /* locations with chat on */
     ngx_str_t                 first;         /* name of the first of them */
     ngx_uint_t                status;        /* locations with chat_status */
@@ -70,6 +74,9 @@ typedef struct {
     ngx_msec_t                poll_timeout;
     ngx_msec_t                heartbeat;
     size_t                    max_message;   /* bytes of UTF-8 */
+    size_t                    max_upload;    /* bytes of a file */
+    size_t                    upload_quota;  /* of a visitor in a day */
+    off_t                     max_body;      /* client_max_body_size */
     ngx_http_chat_limit_conf_t  *limit;
     ngx_str_t                 prefix;        /* "/support/": location name */
 } ngx_http_chat_loc_conf_t;
@@ -114,6 +121,9 @@ typedef ngx_int_t (*ngx_http_chat_handler_pt)(ngx_http_request_t *r,
 #define NGX_HTTP_CHAT_PUBLIC         0x08    /* asset: no origin rules */
 #define NGX_HTTP_CHAT_STREAM         0x10
 #define NGX_HTTP_CHAT_SETUP          0x20    /* the body has a credential */
+#define NGX_HTTP_CHAT_FILE           0x40    /* the handler reads the body */
+#define NGX_HTTP_CHAT_SHOWN          0x80    /* by pages, which can set no
+                                              * header: "role" in the query */
 
 struct ngx_http_chat_route_s {
     ngx_uint_t                method;        /* NGX_HTTP_GET, ... */

@@ -110,7 +110,8 @@ ngx_http_chat_append_send(ngx_http_chat_append_args_t *args,
     s = &ngx_http_chat_append_state;
 
     size = sizeof(ngx_http_chat_append_t) + args->client_id->len
-           + args->text->len + (args->data ? args->data->len : 0);
+           + args->text->len + (args->data ? args->data->len : 0)
+           + (args->files ? args->files->n * sizeof(ngx_http_chat_id_t) : 0);
 
     if (s->n >= NGX_HTTP_CHAT_APPEND_MAX
         || s->bytes + size > NGX_HTTP_CHAT_APPEND_BYTES)
@@ -151,7 +152,14 @@ ngx_http_chat_append_send(ngx_http_chat_append_args_t *args,
     if (args->data != NULL) {
         a->json.data = p;
         a->json.len = args->data->len;
-        ngx_memcpy(p, args->data->data, args->data->len);
+        p = ngx_cpymem(p, args->data->data, args->data->len);
+    }
+
+    if (args->files != NULL && args->files->n != 0) {
+        a->files.elts = (ngx_http_chat_id_t *) p;
+        a->files.n = args->files->n;
+        ngx_memcpy(p, args->files->elts,
+                   args->files->n * sizeof(ngx_http_chat_id_t));
     }
 
     ngx_queue_insert_tail(&s->waiting, &a->queue);
@@ -209,8 +217,19 @@ ngx_http_chat_append_flush(ngx_event_t *ev)
             /* no room there: it tries on with the others */
         }
 
+        if (a->files.n != 0 && b->n != 0) {
+            break;
+        }
+
         ngx_queue_remove(q);
         b->rows[b->n++] = a;
+
+        if (a->files.n != 0) {
+
+            /* in its place, but by itself */
+
+            break;
+        }
     }
 
     if (b->n == 0) {
@@ -290,8 +309,11 @@ ngx_http_chat_append_go(ngx_http_chat_append_batch_t *b,
     ngx_http_chat_lane_e lane, ngx_http_chat_call_pt done, void *data)
 {
     u_char                *buf;
+    u_char                 files[ngx_http_chat_ids_len(
+                                     NGX_HTTP_CHAT_FILES_MAX)];
     ngx_http_chat_args_t   args;
     ngx_http_chat_call_t  *call;
+    ngx_http_chat_query_e  query;
 
     buf = ngx_http_chat_batch_encode(&args, b->rows, b->n);
     if (buf == NULL) {
@@ -300,8 +322,14 @@ ngx_http_chat_append_go(ngx_http_chat_append_batch_t *b,
 
     ngx_http_chat_arg_bool(&args, b->alone);
 
-    call = ngx_http_chat_store_call(lane, NGX_HTTP_CHAT_Q_APPEND, &args,
-                                    done, data);
+    query = NGX_HTTP_CHAT_Q_APPEND;
+
+    if (b->rows[0]->files.n != 0) {
+        query = NGX_HTTP_CHAT_Q_APPEND_FILES;
+        ngx_http_chat_arg_ids(&args, files, &b->rows[0]->files);
+    }
+
+    call = ngx_http_chat_store_call(lane, query, &args, done, data);
     ngx_free(buf);
 
     return call == NULL ? NGX_BUSY : NGX_OK;
@@ -559,5 +587,5 @@ static size_t
 ngx_http_chat_append_size(ngx_http_chat_append_t *a)
 {
     return sizeof(ngx_http_chat_append_t) + a->client_id.len + a->text.len
-           + a->json.len;
+           + a->json.len + a->files.n * sizeof(ngx_http_chat_id_t);
 }

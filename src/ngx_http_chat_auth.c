@@ -303,7 +303,9 @@ ngx_http_chat_auth_role(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     if (h != NULL) {
         value = h->value;
 
-    } else if ((ctx->route->flags & NGX_HTTP_CHAT_STREAM) == 0
+    } else if ((ctx->route->flags
+                & (NGX_HTTP_CHAT_STREAM|NGX_HTTP_CHAT_SHOWN))
+               == 0
                || ngx_http_arg(r, (u_char *) "role", 4, &value) != NGX_OK)
     {
         return 0;

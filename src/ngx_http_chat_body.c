@@ -8,6 +8,7 @@
 #include "ngx_http_chat_reply.h"
 
 
+static ngx_int_t ngx_http_chat_body_bound(ngx_http_request_t *r, off_t max);
 static ngx_uint_t ngx_http_chat_body_is_json(ngx_str_t *type);
 static ngx_int_t ngx_http_chat_body_text(ngx_http_request_t *r, size_t max,
     ngx_str_t *text);
@@ -17,9 +18,10 @@ static ngx_int_t ngx_http_chat_body_failed(ngx_int_t *rc);
 static void ngx_http_chat_body_free(void *data);
 
 
-void
+off_t
 ngx_http_chat_body_conf(ngx_conf_t *cf)
 {
+    off_t                      max;
     ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -27,6 +29,11 @@ ngx_http_chat_body_conf(ngx_conf_t *cf)
     if (clcf->client_body_buffer_size < NGX_HTTP_CHAT_BODY_BUFFER) {
         clcf->client_body_buffer_size = NGX_HTTP_CHAT_BODY_BUFFER;
     }
+
+    max = clcf->client_max_body_size;
+    clcf->client_max_body_size = 0;
+
+    return max;
 }
 
 
@@ -54,6 +61,43 @@ ngx_http_chat_body_check(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
 
     r->request_body_in_single_buf = 1;
     r->request_body_in_file_only = 0;
+
+    if (r->headers_in.chunked
+        && ngx_http_chat_body_bound(r, ctx->conf->max_body) != NGX_OK)
+    {
+        return ngx_http_chat_body_failed(rc);
+    }
+
+    return NGX_OK;
+}
+
+
+/* while a body of no known length is read, nginx has to know when to stop */
+
+static ngx_int_t
+ngx_http_chat_body_bound(ngx_http_request_t *r, off_t max)
+{
+    void                      **conf;
+    ngx_http_core_loc_conf_t   *clcf;
+
+    conf = ngx_palloc(r->pool, ngx_http_max_module * sizeof(void *));
+    if (conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    clcf = ngx_palloc(r->pool, sizeof(ngx_http_core_loc_conf_t));
+    if (clcf == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(conf, r->loc_conf, ngx_http_max_module * sizeof(void *));
+    ngx_memcpy(clcf, conf[ngx_http_core_module.ctx_index],
+               sizeof(ngx_http_core_loc_conf_t));
+
+    clcf->client_max_body_size = max;
+
+    conf[ngx_http_core_module.ctx_index] = clcf;
+    r->loc_conf = conf;
 
     return NGX_OK;
 }

@@ -21,9 +21,10 @@
 
 /*
  * Raises client_body_buffer_size of the location whose configuration is
- * being merged to NGX_HTTP_CHAT_BODY_BUFFER.
+ * being merged to NGX_HTTP_CHAT_BODY_BUFFER, and lifts client_max_body_size,
+ * which is returned: routes have limits of their own, and answer in JSON.
  */
-void ngx_http_chat_body_conf(ngx_conf_t *cf);
+off_t ngx_http_chat_body_conf(ngx_conf_t *cf);
 
 /*
  * These return NGX_OK, or NGX_DECLINED when a problem has been sent: then *rc

@@ -183,6 +183,7 @@ ngx_http_chat_command_send(ngx_http_chat_actor_t *actor,
     args.client_id = &message->client_id;
     args.text = &message->text;
     args.data = NULL;
+    args.files = &message->files;
     args.expected = message->expected;
     args.internal = message->internal;
 
@@ -310,8 +311,11 @@ ngx_http_chat_command_create(ngx_http_chat_actor_t *actor,
     ngx_http_chat_message_t *message, ngx_http_chat_command_pt done,
     void *data)
 {
+    u_char                    files[ngx_http_chat_ids_len(
+                                        NGX_HTTP_CHAT_FILES_MAX)];
     ngx_http_chat_id_t        conversation, id;
     ngx_http_chat_args_t      args;
+    ngx_http_chat_query_e     query;
     ngx_http_chat_command_t  *cmd;
 
     if (ngx_http_chat_id_make(&conversation) != NGX_OK
@@ -331,9 +335,15 @@ ngx_http_chat_command_create(ngx_http_chat_actor_t *actor,
     ngx_http_chat_arg_text(&args, &message->text);
     ngx_http_chat_arg_epoch(&args);
 
-    return ngx_http_chat_command_call(cmd,
-                                      NGX_HTTP_CHAT_Q_CONVERSATION_CREATE,
-                                      &args, ngx_http_chat_command_created);
+    query = NGX_HTTP_CHAT_Q_CONVERSATION_CREATE;
+
+    if (message->files.n != 0) {
+        query = NGX_HTTP_CHAT_Q_CREATE_FILES;
+        ngx_http_chat_arg_ids(&args, files, &message->files);
+    }
+
+    return ngx_http_chat_command_call(cmd, query, &args,
+                                      ngx_http_chat_command_created);
 }
 
 

@@ -46,7 +46,8 @@ struct ngx_http_chat_command_s {
 
 typedef struct {
     ngx_str_t                 client_id;
-    ngx_str_t                 text;
+    ngx_str_t                 text;          /* empty only with files */
+    ngx_http_chat_ids_t       files;         /* NGX_HTTP_CHAT_FILES_MAX */
     int64_t                   expected;      /* -1: none */
     unsigned                  internal:1;
 } ngx_http_chat_message_t;

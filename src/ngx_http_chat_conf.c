@@ -333,6 +333,33 @@ ngx_http_chat_conf_threads(ngx_conf_t *cf, ngx_http_chat_main_conf_t *mcf,
 
 
 char *
+ngx_http_chat_conf_upload(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_chat_main_conf_t *mcf = conf;
+
+    char       *rc;
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return ngx_http_chat_conf_refuse(cf, cmd, &value[1],
+                                         "the path of a directory");
+    }
+
+    rc = ngx_conf_set_path_slot(cf, cmd, conf);
+
+    if (rc == NGX_CONF_OK && cf->args->nelts == 2) {
+        mcf->upload_path->level[0] = 2;
+        mcf->upload_path->level[1] = 2;
+        mcf->upload_path->len = 6;
+    }
+
+    return rc;
+}
+
+
+char *
 ngx_http_chat_conf_site(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_chat_loc_conf_t *lcf = conf;

@@ -40,6 +40,8 @@ char *ngx_http_chat_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_chat_conf_secure(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_chat_conf_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_chat_conf_upload(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_chat_conf_size(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* the site of that name, made if it is new; NULL on no memory */

@@ -79,8 +79,12 @@ static ngx_http_chat_field_t  ngx_http_chat_send_fields[] = {
     { "client_msg_id", NGX_HTTP_CHAT_F_CLIENT_ID, NGX_HTTP_CHAT_REQUIRED,
       offsetof(ngx_http_chat_send_t, message.client_id), -1, 0, NULL },
 
-    { "text", NGX_HTTP_CHAT_F_TEXT, NGX_HTTP_CHAT_REQUIRED,
+    { "text", NGX_HTTP_CHAT_F_TEXT, NGX_HTTP_CHAT_UNLESS_NEXT,
       offsetof(ngx_http_chat_send_t, message.text), -1, 0, NULL },
+
+    { "attachments", NGX_HTTP_CHAT_F_IDS, 0,
+      offsetof(ngx_http_chat_send_t, message.files), -1,
+      NGX_HTTP_CHAT_FILES_MAX, NULL },
 
     { "visibility", NGX_HTTP_CHAT_F_ENUM, 0,
       offsetof(ngx_http_chat_send_t, visibility), -1, 0,
@@ -356,7 +360,7 @@ ngx_http_chat_conversation_send(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_send_fields, 4, s, &rc)
+    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_send_fields, 5, s, &rc)
         != NGX_OK
         || ngx_http_chat_query_limit(r, ctx, NGX_HTTP_CHAT_LIMIT_SEND, &rc)
            != NGX_OK)

@@ -7,6 +7,7 @@
 #include "ngx_http_chat_assets.h"
 #include "ngx_http_chat_auth.h"
 #include "ngx_http_chat_endpoint.h"
+#include "ngx_http_chat_file.h"
 #include "ngx_http_chat_route.h"
 #include "ngx_http_chat_status.h"
 #include "ngx_http_chat_ticket.h"
@@ -167,6 +168,14 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
       NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
       ngx_http_chat_conversation_typing, "typing" },
+
+    { NGX_HTTP_PUT, "/v1/attachments/{name}",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_FILE, 0,
+      ngx_http_chat_file_put, "upload" },
+
+    { NGX_HTTP_GET, "/v1/attachments/{id}",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_SHOWN, 0,
+      ngx_http_chat_file_get, "attachment" },
 
     { NGX_HTTP_POST, "/v1/ticket",
       NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,

@@ -13,8 +13,8 @@
 static const char *ngx_http_chat_fields_scan(u_char *p, size_t len);
 static const char *ngx_http_chat_fields_reason(json_error_t *error);
 static ngx_int_t ngx_http_chat_fields_one(json_t *value,
-    ngx_http_chat_field_t *field, void *data, size_t max_message,
-    ngx_pool_t *pool, const char **detail);
+    ngx_http_chat_field_t *field, ngx_uint_t flags, void *data,
+    size_t max_message, ngx_pool_t *pool, const char **detail);
 static const char *ngx_http_chat_fields_string(json_t *value, size_t max,
     ngx_str_t *s);
 static const char *ngx_http_chat_fields_client_id(json_t *value,
@@ -27,8 +27,10 @@ static const char *ngx_http_chat_fields_enum(json_t *value,
     const char **values, ngx_str_t *s);
 static const char *ngx_http_chat_fields_list(json_t *value, size_t max,
     json_t **list);
+static ngx_int_t ngx_http_chat_fields_ids(json_t *value, size_t max,
+    ngx_http_chat_ids_t *ids, ngx_pool_t *pool, const char **detail);
 static ngx_int_t ngx_http_chat_fields_text(json_t *value, size_t max,
-    ngx_str_t *s, ngx_pool_t *pool, const char **detail);
+    ngx_uint_t flags, ngx_str_t *s, ngx_pool_t *pool, const char **detail);
 static const char *ngx_http_chat_fields_unknown(json_t *object,
     ngx_http_chat_field_t *fields, ngx_uint_t n);
 
@@ -178,18 +180,26 @@ ngx_http_chat_fields_take(json_t *object, ngx_http_chat_field_t *fields,
     size_t       found;
     json_t      *value;
     ngx_int_t    rc;
-    ngx_uint_t   i, *set;
+    ngx_uint_t   i, flags, *set;
 
     found = 0;
 
     for (i = 0; i < n; i++) {
         *field = fields[i].name;
+        flags = fields[i].flags;
+
+        if ((flags & NGX_HTTP_CHAT_UNLESS_NEXT)
+            && json_array_size(json_object_get(object, fields[i + 1].name))
+               == 0)
+        {
+            flags = NGX_HTTP_CHAT_REQUIRED;
+        }
 
         value = json_object_get(object, fields[i].name);
 
         if (value == NULL) {
 
-            if (fields[i].flags & NGX_HTTP_CHAT_REQUIRED) {
+            if (flags & NGX_HTTP_CHAT_REQUIRED) {
                 *detail = "the field is required";
                 return NGX_ERROR;
             }
@@ -199,8 +209,8 @@ ngx_http_chat_fields_take(json_t *object, ngx_http_chat_field_t *fields,
 
         found++;
 
-        rc = ngx_http_chat_fields_one(value, &fields[i], data, max_message,
-                                       pool, detail);
+        rc = ngx_http_chat_fields_one(value, &fields[i], flags, data,
+                                      max_message, pool, detail);
 
         if (rc == NGX_ERROR) {
             *field = NULL;
@@ -231,7 +241,8 @@ ngx_http_chat_fields_take(json_t *object, ngx_http_chat_field_t *fields,
 
 static ngx_int_t
 ngx_http_chat_fields_one(json_t *value, ngx_http_chat_field_t *field,
-    void *data, size_t max_message, ngx_pool_t *pool, const char **detail)
+    ngx_uint_t flags, void *data, size_t max_message, ngx_pool_t *pool,
+    const char **detail)
 {
     void  *dst;
 
@@ -250,7 +261,7 @@ ngx_http_chat_fields_one(json_t *value, ngx_http_chat_field_t *field,
     case NGX_HTTP_CHAT_F_TEXT:
         return ngx_http_chat_fields_text(value,
                                          field->max ? field->max : max_message,
-                                         dst, pool, detail);
+                                         flags, dst, pool, detail);
 
     case NGX_HTTP_CHAT_F_CLIENT_ID:
         *detail = ngx_http_chat_fields_client_id(value, dst);
@@ -259,6 +270,9 @@ ngx_http_chat_fields_one(json_t *value, ngx_http_chat_field_t *field,
     case NGX_HTTP_CHAT_F_UUID:
         *detail = ngx_http_chat_fields_uuid(value, dst);
         break;
+
+    case NGX_HTTP_CHAT_F_IDS:
+        return ngx_http_chat_fields_ids(value, field->max, dst, pool, detail);
 
     case NGX_HTTP_CHAT_F_INT:
         *detail = ngx_http_chat_fields_int(value, field->max, dst);
@@ -421,11 +435,46 @@ ngx_http_chat_fields_list(json_t *value, size_t max, json_t **list)
 }
 
 
-/* returns what ngx_http_chat_fields_one() does */
+/* these return what ngx_http_chat_fields_one() does */
 
 static ngx_int_t
-ngx_http_chat_fields_text(json_t *value, size_t max, ngx_str_t *s,
+ngx_http_chat_fields_ids(json_t *value, size_t max, ngx_http_chat_ids_t *ids,
     ngx_pool_t *pool, const char **detail)
+{
+    size_t  i;
+
+    if (!json_is_array(value)) {
+        *detail = "the field has to be an array";
+        return NGX_DECLINED;
+    }
+
+    if (json_array_size(value) > max) {
+        *detail = "there are too many of them";
+        return NGX_DECLINED;
+    }
+
+    ids->elts = ngx_pnalloc(pool, max * sizeof(ngx_http_chat_id_t));
+    if (ids->elts == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < json_array_size(value); i++) {
+        *detail = ngx_http_chat_fields_uuid(json_array_get(value, i),
+                                            &ids->elts[i]);
+        if (*detail != NULL) {
+            return NGX_DECLINED;
+        }
+    }
+
+    ids->n = i;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_chat_fields_text(json_t *value, size_t max, ngx_uint_t flags,
+    ngx_str_t *s, ngx_pool_t *pool, const char **detail)
 {
     u_char      *p, *dst, *last;
     ngx_str_t    text;
@@ -465,7 +514,10 @@ ngx_http_chat_fields_text(json_t *value, size_t max, ngx_str_t *s,
 
     s->len = dst - s->data;
 
-    if (blank) {
+    if (blank && (flags & NGX_HTTP_CHAT_UNLESS_NEXT)) {
+        s->len = 0;
+
+    } else if (blank) {
         *detail = "the text is empty";
         return NGX_DECLINED;
     }

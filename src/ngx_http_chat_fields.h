@@ -34,12 +34,17 @@ json_t *ngx_http_chat_fields_load(u_char *p, size_t len, const char **detail);
 
 #define NGX_HTTP_CHAT_REQUIRED       0x01
 #define NGX_HTTP_CHAT_NULLABLE       0x02
+#define NGX_HTTP_CHAT_UNLESS_NEXT    0x04    /* required, and not blank, but
+                                              * for a message whose IDS in the
+                                              * next row are some */
 
 typedef enum {
     NGX_HTTP_CHAT_F_STRING = 0,              /* ngx_str_t; max bytes */
     NGX_HTTP_CHAT_F_TEXT,                    /* ngx_str_t; message text */
     NGX_HTTP_CHAT_F_CLIENT_ID,               /* ngx_str_t; client_msg_id */
     NGX_HTTP_CHAT_F_UUID,                    /* ngx_http_chat_id_t */
+    NGX_HTTP_CHAT_F_IDS,                     /* ngx_http_chat_ids_t of at
+                                              * most max UUIDs */
     NGX_HTTP_CHAT_F_INT,                     /* int64_t, 0 .. max */
     NGX_HTTP_CHAT_F_BOOL,                    /* ngx_uint_t */
     NGX_HTTP_CHAT_F_ENUM,                    /* ngx_str_t; values */
@@ -68,7 +73,8 @@ typedef struct {
  * with *field (static or borrowed from the object) and *detail (static); no
  * memory gives NGX_ERROR with *field NULL.  Strings stay owned by the object,
  * except that TEXT is normalised into pool (CR LF becomes LF; C0 other than
- * LF and TAB is refused; empty or blank only is refused).
+ * LF and TAB is refused; empty or blank only is refused, or made empty where
+ * it may be); IDS are in pool.
  */
 ngx_int_t ngx_http_chat_fields_take(json_t *object,
     ngx_http_chat_field_t *fields, ngx_uint_t n, void *data,

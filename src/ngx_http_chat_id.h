@@ -30,6 +30,14 @@ typedef struct {
 } ngx_http_chat_cursor_t;
 
 
+/* some, in somebody's memory */
+
+typedef struct {
+    ngx_http_chat_id_t       *elts;
+    ngx_uint_t                n;
+} ngx_http_chat_ids_t;
+
+
 /* a new UUIDv7 (RFC 9562, section 5.7) from ms and RAND_bytes(); NGX_ERROR */
 ngx_int_t ngx_http_chat_id_make(ngx_http_chat_id_t *id);
 

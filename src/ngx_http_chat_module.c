@@ -9,12 +9,14 @@
 #include "ngx_http_chat_body.h"
 #include "ngx_http_chat_auth.h"
 #include "ngx_http_chat_conf.h"
+#include "ngx_http_chat_depot.h"
 #include "ngx_http_chat_drain.h"
 #include "ngx_http_chat_early.h"
 #include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_key.h"
 #include "ngx_http_chat_job.h"
 #include "ngx_http_chat_limit.h"
+#include "ngx_http_chat_orphan.h"
 #include "ngx_http_chat_redis.h"
 #include "ngx_http_chat_revoke.h"
 #include "ngx_http_chat_seen.h"
@@ -53,6 +55,15 @@ static ngx_http_chat_range_t  ngx_http_chat_drain_range = {
 
 static ngx_http_chat_range_t  ngx_http_chat_message_range = {
     1, 16384, "a size from 1 to 16384 bytes"
+};
+
+
+static ngx_http_chat_range_t  ngx_http_chat_upload_range = {
+    1, 1024 * 1024 * 1024, "a size from 1 byte to 1g"
+};
+
+static ngx_http_chat_range_t  ngx_http_chat_quota_range = {
+    1, NGX_MAX_INT_T_VALUE, "a size of at least 1 byte"
 };
 
 
@@ -156,6 +167,27 @@ static ngx_command_t  ngx_http_chat_commands[] = {
       offsetof(ngx_http_chat_loc_conf_t, max_message),
       &ngx_http_chat_message_range },
 
+    { ngx_string("chat_upload_path"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1234,
+      ngx_http_chat_conf_upload,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_chat_main_conf_t, upload_path),
+      NULL },
+
+    { ngx_string("chat_max_upload"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_chat_conf_size,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_chat_loc_conf_t, max_upload),
+      &ngx_http_chat_upload_range },
+
+    { ngx_string("chat_upload_quota"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_chat_conf_size,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_chat_loc_conf_t, upload_quota),
+      &ngx_http_chat_quota_range },
+
     { ngx_string("chat_limit"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_chat_limit_directive,
@@ -231,6 +263,7 @@ ngx_http_chat_create_main_conf(ngx_conf_t *cf)
      *     mcf->redis = NULL;
      *     mcf->keys = NULL;
      *     mcf->thread_pool = NULL;
+     *     mcf->upload_path = NULL;
      *     mcf->used = 0;
      *     mcf->first = { 0, NULL };
      *     mcf->status = 0;
@@ -276,6 +309,7 @@ ngx_http_chat_create_loc_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     conf->prefix = { 0, NULL };
+     *     conf->max_body = 0;
      */
 
     conf->halves = NGX_CONF_UNSET_UINT;
@@ -285,6 +319,8 @@ ngx_http_chat_create_loc_conf(ngx_conf_t *cf)
     conf->poll_timeout = NGX_CONF_UNSET_MSEC;
     conf->heartbeat = NGX_CONF_UNSET_MSEC;
     conf->max_message = NGX_CONF_UNSET_SIZE;
+    conf->max_upload = NGX_CONF_UNSET_SIZE;
+    conf->upload_quota = NGX_CONF_UNSET_SIZE;
     conf->limit = NGX_CONF_UNSET_PTR;
 
     return conf;
@@ -319,7 +355,7 @@ ngx_http_chat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_CHAT_OFF);
 
     if (conf->halves != NGX_HTTP_CHAT_OFF) {
-        ngx_http_chat_body_conf(cf);
+        conf->max_body = ngx_http_chat_body_conf(cf);
     }
 
     ngx_conf_merge_ptr_value(conf->site, prev->site, NULL);
@@ -345,6 +381,10 @@ ngx_http_chat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->poll_timeout, prev->poll_timeout, 25000);
     ngx_conf_merge_msec_value(conf->heartbeat, prev->heartbeat, 25000);
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 16384);
+    ngx_conf_merge_size_value(conf->max_upload, prev->max_upload,
+                              10 * 1024 * 1024);
+    ngx_conf_merge_size_value(conf->upload_quota, prev->upload_quota,
+                              100 * 1024 * 1024);
 
     if (ngx_http_chat_limit_merge(cf, prev->limit, &conf->limit) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -493,6 +533,8 @@ ngx_http_chat_init_process(ngx_cycle_t *cycle)
     ngx_http_chat_job_init(cycle, mcf);
     ngx_http_chat_early_init(cycle);
     ngx_http_chat_auth_init(cycle);
+    ngx_http_chat_depot_init(mcf->upload_path);
+    ngx_http_chat_orphan_init(cycle);
 
     ngx_http_chat_running = 1;
 
@@ -508,6 +550,7 @@ ngx_http_chat_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_chat_seen_exit();
+    ngx_http_chat_orphan_exit();
     ngx_http_chat_revoke_exit();
     ngx_http_chat_feed_exit();
     ngx_http_chat_store_exit();

@@ -65,7 +65,9 @@ static ngx_http_chat_reply_problem_t  ngx_http_chat_reply_problems[] = {
     { 503, "unavailable", "Service Unavailable" },
     { 405, "method_not_allowed", "Method Not Allowed" },
     { 500, "internal", "Internal Server Error" },
-    { 400, "bad_handshake", "Bad Request" }
+    { 400, "bad_handshake", "Bad Request" },
+    { 413, "quota", "Content Too Large" },
+    { 507, "no_space", "Insufficient Storage" }
 };
 
 
@@ -78,6 +80,8 @@ static ngx_http_chat_reply_outcome_t  ngx_http_chat_reply_outcomes[] = {
     { ngx_string("conflict"), NGX_HTTP_CHAT_CONFLICT, NULL },
     { ngx_string("busy"), NGX_HTTP_CHAT_UNAVAILABLE,
       "the conversation is busy" },
+    { ngx_string("quota"), NGX_HTTP_CHAT_QUOTA,
+      "too much has been uploaded" },
     { ngx_null_string, NGX_HTTP_CHAT_INTERNAL, NULL }
 };
 

@@ -52,7 +52,9 @@ typedef enum {
     NGX_HTTP_CHAT_UNAVAILABLE,               /* 503, Retry-After */
     NGX_HTTP_CHAT_METHOD_NOT_ALLOWED,        /* 405; caller adds Allow */
     NGX_HTTP_CHAT_INTERNAL,                  /* 500 */
-    NGX_HTTP_CHAT_BAD_HANDSHAKE              /* 400 bad_handshake */
+    NGX_HTTP_CHAT_BAD_HANDSHAKE,             /* 400 bad_handshake */
+    NGX_HTTP_CHAT_QUOTA,                     /* 413 quota */
+    NGX_HTTP_CHAT_NO_SPACE                   /* 507 no_space */
 } ngx_http_chat_problem_e;
 
 

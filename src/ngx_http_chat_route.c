@@ -291,9 +291,11 @@ ngx_http_chat_route_read(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
         return NGX_DONE;
     }
 
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
+    if ((ctx->route->flags & NGX_HTTP_CHAT_FILE) == 0) {
+        rc = ngx_http_discard_request_body(r);
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     rc = ngx_http_chat_route_enter(r, ctx);

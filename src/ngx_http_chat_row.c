@@ -13,6 +13,10 @@
  */
 
 
+/* of uuid; src/include/catalog/pg_type.dat of PostgreSQL */
+#define NGX_HTTP_CHAT_OID_UUID  2950
+
+
 static void ngx_http_chat_arg_add(ngx_http_chat_args_t *a, const char *value,
     size_t len);
 static u_char *ngx_http_chat_col(PGresult *res, ngx_uint_t row,
@@ -83,6 +87,32 @@ ngx_http_chat_arg_id(ngx_http_chat_args_t *a, ngx_http_chat_id_t *id)
     }
 
     ngx_http_chat_arg_add(a, (const char *) id->data, sizeof(id->data));
+}
+
+
+void
+ngx_http_chat_arg_ids(ngx_http_chat_args_t *a, u_char *p,
+    ngx_http_chat_ids_t *ids)
+{
+    u_char      *start;
+    ngx_uint_t   i;
+
+    start = p;
+
+    ngx_http_chat_put_int4(p, 1);
+    ngx_http_chat_put_int4(p + 4, 0);
+    ngx_http_chat_put_int4(p + 8, NGX_HTTP_CHAT_OID_UUID);
+    ngx_http_chat_put_int4(p + 12, ids->n);
+    ngx_http_chat_put_int4(p + 16, 1);
+
+    p += 20;
+
+    for (i = 0; i < ids->n; i++) {
+        ngx_http_chat_put_int4(p, sizeof(ids->elts[i].data));
+        p = ngx_cpymem(p + 4, ids->elts[i].data, sizeof(ids->elts[i].data));
+    }
+
+    ngx_http_chat_arg_bytes(a, start, p - start);
 }
 
 

@@ -73,7 +73,15 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "desk",                  NULL, 10, NULL },
     { "setup_first",           NULL, 2, NULL },
     { "setup_get",             NULL, 2, NULL },
-    { "setup_use",             NULL, 6, NULL }
+    { "setup_use",             NULL, 6, NULL },
+    { "append_files",          NULL, 14, NULL },
+    { "conversation_create_files", NULL, 11, NULL },
+    { "attachment_begin",      NULL, 9, NULL },
+    { "attachment_end",        NULL, 11, NULL },
+    { "attachment_drop",       NULL, 1, NULL },
+    { "attachment_get",        NULL, 6, NULL },
+    { "attachment_expired",    NULL, 1, NULL },
+    { "attachment_forget",     NULL, 1, NULL }
 };
 
 

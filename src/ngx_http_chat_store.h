@@ -47,6 +47,14 @@ typedef enum {
     NGX_HTTP_CHAT_Q_SETUP_FIRST,
     NGX_HTTP_CHAT_Q_SETUP_GET,
     NGX_HTTP_CHAT_Q_SETUP_USE,
+    NGX_HTTP_CHAT_Q_APPEND_FILES,
+    NGX_HTTP_CHAT_Q_CREATE_FILES,
+    NGX_HTTP_CHAT_Q_ATTACHMENT_BEGIN,
+    NGX_HTTP_CHAT_Q_ATTACHMENT_END,
+    NGX_HTTP_CHAT_Q_ATTACHMENT_DROP,
+    NGX_HTTP_CHAT_Q_ATTACHMENT_GET,
+    NGX_HTTP_CHAT_Q_ATTACHMENT_EXPIRED,
+    NGX_HTTP_CHAT_Q_ATTACHMENT_FORGET,
     NGX_HTTP_CHAT_Q_N
 } ngx_http_chat_query_e;
 
@@ -72,6 +80,9 @@ typedef struct {
 
 #define ngx_http_chat_args_init(a)  (a)->n = 0
 
+/* dimensions, flags, type, length, lower bound, then each with its length */
+#define ngx_http_chat_ids_len(n)    (20 + (n) * (4 + 16))
+
 /* integers in network order */
 
 #define ngx_http_chat_put_int4(p, v)                                         \
@@ -90,6 +101,9 @@ void ngx_http_chat_arg_bool(ngx_http_chat_args_t *a, ngx_uint_t v);
 void ngx_http_chat_arg_null(ngx_http_chat_args_t *a);
 /* NULL pointers give SQL NULL */
 void ngx_http_chat_arg_id(ngx_http_chat_args_t *a, ngx_http_chat_id_t *id);
+/* an array of UUIDs, written to p: bytes of ngx_http_chat_ids_len() */
+void ngx_http_chat_arg_ids(ngx_http_chat_args_t *a, u_char *p,
+    ngx_http_chat_ids_t *ids);
 void ngx_http_chat_arg_text(ngx_http_chat_args_t *a, ngx_str_t *s);
 void ngx_http_chat_arg_bytes(ngx_http_chat_args_t *a, u_char *p, size_t len);
 /* site, kind, id, issued, session */

@@ -7,6 +7,7 @@
 #include "ngx_http_chat_auth.h"
 #include "ngx_http_chat_body.h"
 #include "ngx_http_chat_command.h"
+#include "ngx_http_chat_depot.h"
 #include "ngx_http_chat_endpoint.h"
 #include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
@@ -56,8 +57,12 @@ static ngx_http_chat_field_t  ngx_http_chat_create_fields[] = {
     { "client_msg_id", NGX_HTTP_CHAT_F_CLIENT_ID, NGX_HTTP_CHAT_REQUIRED,
       offsetof(ngx_http_chat_message_t, client_id), -1, 0, NULL },
 
-    { "text", NGX_HTTP_CHAT_F_TEXT, NGX_HTTP_CHAT_REQUIRED,
-      offsetof(ngx_http_chat_message_t, text), -1, 0, NULL }
+    { "text", NGX_HTTP_CHAT_F_TEXT, NGX_HTTP_CHAT_UNLESS_NEXT,
+      offsetof(ngx_http_chat_message_t, text), -1, 0, NULL },
+
+    { "attachments", NGX_HTTP_CHAT_F_IDS, 0,
+      offsetof(ngx_http_chat_message_t, files), -1,
+      NGX_HTTP_CHAT_FILES_MAX, NULL }
 };
 
 
@@ -197,7 +202,9 @@ ngx_http_chat_visitor_token(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
 
     p = ngx_pnalloc(r->pool, body.len + NGX_HTTP_CHAT_TOKEN_LEN
                              + NGX_HTTP_CHAT_TIME_LEN
-                             + sizeof("\"token\":\"\",\"expires_at\":\"\",,"));
+                             + NGX_SIZE_T_LEN + NGX_INT_T_LEN
+                             + sizeof("\"token\":\"\",\"expires_at\":\"\",,"
+                                      "\"upload\":{\"size\":,\"count\":},"));
     if (p == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -214,6 +221,12 @@ ngx_http_chat_visitor_token(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     p = ngx_http_chat_time_write(p, ctx->actor.issued
                                     + NGX_HTTP_CHAT_TOKEN_LIFE);
     p = ngx_cpymem(p, "\",", 2);
+
+    if (ngx_http_chat_depot_on()) {
+        p = ngx_sprintf(p, "\"upload\":{\"size\":%uz,\"count\":%d},",
+                        ctx->conf->max_upload, NGX_HTTP_CHAT_FILES_MAX);
+    }
+
     p = ngx_cpymem(p, body.data + 1, body.len - 1);
 
     answer.len = p - answer.data;
@@ -234,7 +247,7 @@ ngx_http_chat_visitor_create(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_create_fields, 2,
+    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_create_fields, 3,
                                 message, &rc)
         != NGX_OK
         || ngx_http_chat_query_limit(r, ctx, NGX_HTTP_CHAT_LIMIT_CREATE, &rc)

@@ -79,8 +79,12 @@ static ngx_http_chat_field_t  ngx_http_chat_ws_send_fields[] = {
     { "client_msg_id", NGX_HTTP_CHAT_F_CLIENT_ID, NGX_HTTP_CHAT_REQUIRED,
       offsetof(ngx_http_chat_ws_send_t, message.client_id), -1, 0, NULL },
 
-    { "text", NGX_HTTP_CHAT_F_TEXT, NGX_HTTP_CHAT_REQUIRED,
+    { "text", NGX_HTTP_CHAT_F_TEXT, NGX_HTTP_CHAT_UNLESS_NEXT,
       offsetof(ngx_http_chat_ws_send_t, message.text), -1, 0, NULL },
+
+    { "attachments", NGX_HTTP_CHAT_F_IDS, 0,
+      offsetof(ngx_http_chat_ws_send_t, message.files), -1,
+      NGX_HTTP_CHAT_FILES_MAX, NULL },
 
     { "visibility", NGX_HTTP_CHAT_F_ENUM, 0,
       offsetof(ngx_http_chat_ws_send_t, visibility), -1, 0,
@@ -255,7 +259,7 @@ ngx_http_chat_ws_send_frame(ngx_http_chat_ws_frame_t *frame)
 
     ngx_memzero(&s, sizeof(ngx_http_chat_ws_send_t));
 
-    if (ngx_http_chat_ws_take(frame, ngx_http_chat_ws_send_fields, 5, &s)
+    if (ngx_http_chat_ws_take(frame, ngx_http_chat_ws_send_fields, 6, &s)
         != NGX_OK)
     {
         return;
