@@ -16,7 +16,8 @@
 #define NGX_HTTP_CHAT_COMMAND_MISSED  50
 
 /* an array of two UUIDs in PostgreSQL's binary format */
-#define NGX_HTTP_CHAT_IDS_LEN  (20 + 2 * (4 + 16))
+#define NGX_HTTP_CHAT_IDS      3
+#define NGX_HTTP_CHAT_IDS_LEN  (20 + NGX_HTTP_CHAT_IDS * (4 + 16))
 
 
 static ngx_http_chat_command_t *ngx_http_chat_command_make(
@@ -428,11 +429,7 @@ ngx_http_chat_command_change(ngx_http_chat_actor_t *actor,
         ngx_http_chat_arg_int4(&args, (int32_t) change->version);
     }
 
-    ngx_http_chat_arg_text(&args, change->status.len ? &change->status
-                                                     : NULL);
-    ngx_http_chat_arg_bool(&args, change->set_assignee);
-    ngx_http_chat_arg_id(&args, change->set_assignee && !change->no_assignee
-                                ? &change->assignee : NULL);
+    ngx_http_chat_arg_text(&args, &change->patch);
     ngx_http_chat_arg_bytes(&args, ids, NGX_HTTP_CHAT_IDS_LEN);
     ngx_http_chat_arg_epoch(&args);
 
@@ -452,12 +449,12 @@ ngx_http_chat_command_ids(u_char *p)
     ngx_http_chat_put_int4(p, 1);
     ngx_http_chat_put_int4(p + 4, 0);
     ngx_http_chat_put_int4(p + 8, 2950);
-    ngx_http_chat_put_int4(p + 12, 2);
+    ngx_http_chat_put_int4(p + 12, NGX_HTTP_CHAT_IDS);
     ngx_http_chat_put_int4(p + 16, 1);
 
     p += 20;
 
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < NGX_HTTP_CHAT_IDS; i++) {
 
         if (ngx_http_chat_id_make(&id) != NGX_OK) {
             return NGX_ERROR;

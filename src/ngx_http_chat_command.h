@@ -55,10 +55,8 @@ typedef struct {
 
 typedef struct {
     int64_t                   version;       /* -1: whatever it is */
-    ngx_str_t                 status;        /* empty: as it is */
-    ngx_http_chat_id_t        assignee;
-    unsigned                  set_assignee:1;
-    unsigned                  no_assignee:1;
+    ngx_str_t                 patch;         /* JSON of what to change,
+                                              * of types checked */
 } ngx_http_chat_change_t;
 
 

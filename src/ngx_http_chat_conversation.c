@@ -27,9 +27,11 @@ typedef struct {
 typedef struct {
     int64_t                   version;
     ngx_uint_t                has_version;
-    ngx_str_t                 status;
-    ngx_http_chat_id_t        assignee;
-    ngx_uint_t                has_assignee;
+
+    /* looked at only: PostgreSQL gets the JSON */
+    ngx_str_t                 text;
+    ngx_http_chat_id_t        id;
+    json_t                   *labels;
 } ngx_http_chat_patch_t;
 
 
@@ -70,7 +72,11 @@ static const char  *ngx_http_chat_visibilities[] = {
 };
 
 static const char  *ngx_http_chat_statuses[] = {
-    "open", "pending", "resolved", NULL
+    "open", "pending", "snoozed", "resolved", NULL
+};
+
+static const char  *ngx_http_chat_priorities[] = {
+    "low", "high", "urgent", NULL
 };
 
 
@@ -105,12 +111,24 @@ static ngx_http_chat_field_t  ngx_http_chat_patch_fields[] = {
       NULL },
 
     { "status", NGX_HTTP_CHAT_F_ENUM, 0,
-      offsetof(ngx_http_chat_patch_t, status), -1, 0,
+      offsetof(ngx_http_chat_patch_t, text), -1, 0,
       ngx_http_chat_statuses },
 
     { "assignee", NGX_HTTP_CHAT_F_UUID, NGX_HTTP_CHAT_NULLABLE,
-      offsetof(ngx_http_chat_patch_t, assignee),
-      offsetof(ngx_http_chat_patch_t, has_assignee), 0, NULL }
+      offsetof(ngx_http_chat_patch_t, id), -1, 0, NULL },
+
+    { "team", NGX_HTTP_CHAT_F_UUID, NGX_HTTP_CHAT_NULLABLE,
+      offsetof(ngx_http_chat_patch_t, id), -1, 0, NULL },
+
+    { "priority", NGX_HTTP_CHAT_F_ENUM, NGX_HTTP_CHAT_NULLABLE,
+      offsetof(ngx_http_chat_patch_t, text), -1, 0,
+      ngx_http_chat_priorities },
+
+    { "labels", NGX_HTTP_CHAT_F_LIST, 0,
+      offsetof(ngx_http_chat_patch_t, labels), -1, 128, NULL },
+
+    { "snoozed_until", NGX_HTTP_CHAT_F_STRING, NGX_HTTP_CHAT_NULLABLE,
+      offsetof(ngx_http_chat_patch_t, text), -1, 40, NULL }
 };
 
 
@@ -137,13 +155,13 @@ ngx_http_chat_conversation_list(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx)
 {
     int64_t                limit;
-    ngx_str_t              value[6];
+    ngx_str_t              value[7];
     ngx_int_t              rc;
     ngx_uint_t             i;
     ngx_http_chat_args_t   args;
 
     static const char  *names[] = {
-        "status", "assignee", "team", "label", "q"
+        "status", "assignee", "team", "label", "q", "order"
     };
 
     limit = NGX_HTTP_CHAT_LIST;
@@ -161,7 +179,7 @@ ngx_http_chat_conversation_list(ngx_http_request_t *r,
     ngx_http_chat_arg_actor(&args, &ctx->actor);
 
     if (ctx->actor.kind == NGX_HTTP_CHAT_AGENT) {
-        for (i = 0; i < 5; i++) {
+        for (i = 0; i < 6; i++) {
             ngx_http_chat_arg_text(&args,
                 ngx_http_chat_query_arg(r, names[i], &value[i]) == NGX_OK
                 ? &value[i] : NULL);
@@ -170,8 +188,8 @@ ngx_http_chat_conversation_list(ngx_http_request_t *r,
 
     ngx_http_chat_arg_int4(&args, (int32_t) limit);
     ngx_http_chat_arg_text(&args,
-        ngx_http_chat_query_arg(r, "before", &value[5]) == NGX_OK
-        ? &value[5] : NULL);
+        ngx_http_chat_query_arg(r, "before", &value[6]) == NGX_OK
+        ? &value[6] : NULL);
     ngx_http_chat_arg_epoch(&args);
 
     return ngx_http_chat_query_answer(r, ctx, NGX_HTTP_CHAT_SLOW,
@@ -547,8 +565,9 @@ ngx_http_chat_conversation_change(ngx_http_request_t *r,
 
     ngx_memzero(&p, sizeof(ngx_http_chat_patch_t));
 
-    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_patch_fields, 3, &p,
-                                &rc)
+    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_patch_fields,
+                                sizeof(ngx_http_chat_patch_fields)
+                                / sizeof(ngx_http_chat_field_t), &p, &rc)
         != NGX_OK
         || ngx_http_chat_query_limit(r, ctx, NGX_HTTP_CHAT_LIMIT_CHANGE, &rc)
            != NGX_OK)
@@ -559,10 +578,10 @@ ngx_http_chat_conversation_change(ngx_http_request_t *r,
     ngx_memzero(&change, sizeof(ngx_http_chat_change_t));
 
     change.version = p.has_version ? p.version : -1;
-    change.status = p.status;
-    change.assignee = p.assignee;
-    change.set_assignee = p.has_assignee != 0;
-    change.no_assignee = p.has_assignee == 2;
+
+    if (ngx_http_chat_body_dump(r, ctx->body, &change.patch) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     cmd = ngx_http_chat_command_change(&ctx->actor, &ctx->id, &change,
                                        ngx_http_chat_conversation_changed,

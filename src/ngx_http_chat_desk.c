@@ -114,6 +114,26 @@ static ngx_http_chat_field_t  ngx_http_chat_desk_team_change[] = {
 };
 
 
+static ngx_http_chat_field_t  ngx_http_chat_desk_label_create[] = {
+    NGX_HTTP_CHAT_DESK_STRING("name", NGX_HTTP_CHAT_REQUIRED, 128),
+    NGX_HTTP_CHAT_DESK_STRING("color", NGX_HTTP_CHAT_NULLABLE, 7)
+};
+
+static ngx_http_chat_field_t  ngx_http_chat_desk_canned_create[] = {
+    NGX_HTTP_CHAT_DESK_STRING("shortcut", NGX_HTTP_CHAT_REQUIRED, 128),
+    { "text", NGX_HTTP_CHAT_F_TEXT, NGX_HTTP_CHAT_REQUIRED, 0, -1, 0, NULL },
+    NGX_HTTP_CHAT_DESK_STRING("title", 0, NGX_HTTP_CHAT_DESK_NAME),
+    NGX_HTTP_CHAT_DESK_STRING("locale", NGX_HTTP_CHAT_NULLABLE, 3)
+};
+
+static ngx_http_chat_field_t  ngx_http_chat_desk_canned_change[] = {
+    NGX_HTTP_CHAT_DESK_STRING("shortcut", 0, 128),
+    { "text", NGX_HTTP_CHAT_F_TEXT, 0, 0, -1, 0, NULL },
+    NGX_HTTP_CHAT_DESK_STRING("title", 0, NGX_HTTP_CHAT_DESK_NAME),
+    NGX_HTTP_CHAT_DESK_STRING("locale", NGX_HTTP_CHAT_NULLABLE, 3)
+};
+
+
 #define ngx_http_chat_desk_fields(f)                                         \
     f, sizeof(f) / sizeof(ngx_http_chat_field_t)
 
@@ -137,6 +157,18 @@ static ngx_http_chat_desk_t  ngx_http_chat_desk_actions[] = {
     { "team_change", 0,
       ngx_http_chat_desk_fields(ngx_http_chat_desk_team_change), NULL },
     { "team_delete", 0, NULL, 0, NULL },
+
+    { "labels", 0, NULL, 0, NULL },
+    { "label_create", 0,
+      ngx_http_chat_desk_fields(ngx_http_chat_desk_label_create), NULL },
+    { "label_delete", 0, NULL, 0, NULL },
+
+    { "canned", 0, NULL, 0, NULL },
+    { "canned_create", 0,
+      ngx_http_chat_desk_fields(ngx_http_chat_desk_canned_create), NULL },
+    { "canned_change", 0,
+      ngx_http_chat_desk_fields(ngx_http_chat_desk_canned_change), NULL },
+    { "canned_delete", 0, NULL, 0, NULL },
 
     { "audit", 0, NULL, 0, ngx_http_chat_desk_pages },
 
@@ -273,17 +305,13 @@ ngx_http_chat_desk_body(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    body->len = json_dumpb(json, NULL, 0, JSON_COMPACT);
-    body->data = ngx_pnalloc(r->pool, body->len);
-
-    if (body->data != NULL) {
-        (void) json_dumpb(json, (char *) body->data, body->len,
-                          JSON_COMPACT);
+    if (ngx_http_chat_body_dump(r, json, body) == NGX_OK) {
+        *rc = NGX_OK;
     }
 
     json_decref(json);
 
-    return body->data != NULL ? NGX_OK : NGX_DECLINED;
+    return *rc == NGX_OK ? NGX_OK : NGX_DECLINED;
 }
 
 

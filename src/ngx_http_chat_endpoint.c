@@ -128,6 +128,37 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
       ngx_http_chat_desk, "team_delete" },
 
+    { NGX_HTTP_GET, "/v1/labels",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "labels" },
+
+    { NGX_HTTP_POST, "/v1/labels",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_desk, "label_create" },
+
+    { NGX_HTTP_DELETE, "/v1/labels/{id}",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "label_delete" },
+
+    { NGX_HTTP_GET, "/v1/canned",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "canned" },
+
+    { NGX_HTTP_POST, "/v1/canned",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_MESSAGE_BODY,
+      ngx_http_chat_desk, "canned_create" },
+
+    { NGX_HTTP_PATCH, "/v1/canned/{id}",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_MESSAGE_BODY,
+      ngx_http_chat_desk, "canned_change" },
+
+    { NGX_HTTP_DELETE, "/v1/canned/{id}",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "canned_delete" },
+
     { NGX_HTTP_GET, "/v1/audit",
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
       ngx_http_chat_desk, "audit" },

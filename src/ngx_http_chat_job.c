@@ -9,6 +9,9 @@
 #include "ngx_http_chat_token.h"
 
 
+#define NGX_HTTP_CHAT_JOB_TICK  2000
+
+
 /* a link that waits for PostgreSQL's word */
 
 typedef struct {
@@ -18,6 +21,8 @@ typedef struct {
 
 
 static void ngx_http_chat_job_state(ngx_uint_t ready);
+static void ngx_http_chat_job_timer(ngx_event_t *ev);
+static void ngx_http_chat_job_ticked(ngx_http_chat_call_t *call);
 static void ngx_http_chat_job_link(ngx_http_chat_site_t *site);
 static void ngx_http_chat_job_linked(ngx_http_chat_call_t *call);
 
@@ -28,6 +33,9 @@ static ngx_http_chat_store_listener_t  ngx_http_chat_job_listener = {
 
 static ngx_http_chat_main_conf_t  *ngx_http_chat_job_conf;
 static ngx_uint_t                  ngx_http_chat_job_linked_all;
+static ngx_uint_t                  ngx_http_chat_job_ticks;
+static ngx_event_t                 ngx_http_chat_job_event;
+static ngx_connection_t            ngx_http_chat_job_dummy;
 
 
 void
@@ -37,6 +45,64 @@ ngx_http_chat_job_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf)
     ngx_http_chat_job_linked_all = 0;
 
     ngx_http_chat_store_on_state(&ngx_http_chat_job_listener);
+
+    /* debug logging of a timer looks at the descriptor of its data */
+
+    ngx_http_chat_job_dummy.fd = (ngx_socket_t) -1;
+    ngx_http_chat_job_ticks = 0;
+
+    ngx_memzero(&ngx_http_chat_job_event, sizeof(ngx_event_t));
+
+    ngx_http_chat_job_event.data = &ngx_http_chat_job_dummy;
+    ngx_http_chat_job_event.handler = ngx_http_chat_job_timer;
+    ngx_http_chat_job_event.log = cycle->log;
+    ngx_http_chat_job_event.cancelable = 1;
+
+    ngx_add_timer(&ngx_http_chat_job_event, NGX_HTTP_CHAT_JOB_TICK);
+}
+
+
+void
+ngx_http_chat_job_exit(void)
+{
+    if (ngx_http_chat_job_event.timer_set) {
+        ngx_del_timer(&ngx_http_chat_job_event);
+    }
+}
+
+
+/* the first worker of each host; PostgreSQL lets one of them work at a time */
+
+static void
+ngx_http_chat_job_timer(ngx_event_t *ev)
+{
+    ngx_http_chat_args_t  args;
+
+    ngx_add_timer(ev, NGX_HTTP_CHAT_JOB_TICK);
+
+    if (ngx_worker != 0 || ngx_http_chat_job_ticks
+        || !ngx_http_chat_store_ready())
+    {
+        return;
+    }
+
+    ngx_http_chat_args_init(&args);
+
+    if (ngx_http_chat_store_call(NGX_HTTP_CHAT_SLOW, NGX_HTTP_CHAT_Q_TICK,
+                                 &args, ngx_http_chat_job_ticked, NULL)
+        != NULL)
+    {
+        ngx_http_chat_job_ticks = 1;
+    }
+}
+
+
+/* what has been done is found by the sweep */
+
+static void
+ngx_http_chat_job_ticked(ngx_http_chat_call_t *call)
+{
+    ngx_http_chat_job_ticks = 0;
 }
 
 

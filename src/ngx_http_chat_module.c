@@ -551,6 +551,7 @@ ngx_http_chat_exit_process(ngx_cycle_t *cycle)
 
     ngx_http_chat_seen_exit();
     ngx_http_chat_orphan_exit();
+    ngx_http_chat_job_exit();
     ngx_http_chat_revoke_exit();
     ngx_http_chat_feed_exit();
     ngx_http_chat_store_exit();

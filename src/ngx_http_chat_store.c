@@ -50,14 +50,14 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "conversation_create_2", NULL, 10, NULL },
     { "append",                NULL, 13, NULL },
     { "conversations_visitor", NULL, 8, NULL },
-    { "conversations_agent",   NULL, 13, NULL },
+    { "conversations_agent_2", NULL, 14, NULL },
     { "inbox",                 NULL, 12, NULL },
     { "conversation_get",      NULL, 7, NULL },
     { "events",                NULL, 11, NULL },
     { "feed",                  NULL, 4, NULL },
     { "member",                NULL, 6, NULL },
     { "read",                  NULL, 7, NULL },
-    { "change",                NULL, 12, NULL },
+    { "change_2",              NULL, 10, NULL },
     { "ticket_put",            NULL, 6, NULL },
     { "ticket_use",            NULL, 2, NULL },
     { "sweep",                 NULL, 1, NULL },
@@ -81,7 +81,8 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "attachment_drop",       NULL, 1, NULL },
     { "attachment_get",        NULL, 6, NULL },
     { "attachment_expired",    NULL, 1, NULL },
-    { "attachment_forget",     NULL, 1, NULL }
+    { "attachment_forget",     NULL, 1, NULL },
+    { "tick",                  NULL, 0, NULL }
 };
 
 

@@ -22,9 +22,9 @@ sub text { ChatTest::quote($_[0]) }
 sub list {
     my ($actor, %opt) = @_;
 
-    return $db->body('chat.conversations_agent_1(' . join(', ',
+    return $db->body('chat.conversations_agent_2(' . join(', ',
         $db->actor($actor), (map { text($opt{$_}) }
-                             qw(status assignee team label q)),
+                             qw(status assignee team label q order)),
         $opt{limit} // 50, text($opt{before}), "'$epoch'") . ')');
 }
 
@@ -76,10 +76,11 @@ subtest 'lists of agents' => sub {
                    sub { $_[0] % 3 == 0 && $_[0] % 4 == 3 }],
         'nobody and status' => [{assignee => 'none', status => 'pending'},
                    sub { $_[0] % 3 == 2 && $_[0] % 4 == 1 }],
-        'text' => [{q => 'TEXT 1'},
+        'text' => [{q => '"TEXT 1"'},
                    sub { $_[0] == 1 || $_[0] =~ /^1.$/ }],
-        'text and status' => [{q => 'text 1', status => 'open'},
+        'text and status' => [{q => '"text 1" is:open'},
                    sub { $_[0] =~ /^1.$/ && $_[0] % 4 == 0 }],
+        'words' => [{q => '1 TEXT'}, sub { $_[0] =~ /1/ }],
         'a pattern is text' => [{q => '%'}, sub { 0 }],
         'no team' => [{team => 'sales'}, sub { 0 }],
         'no label' => [{label => 'vip'}, sub { 0 }],
@@ -147,7 +148,7 @@ subtest 'a summary' => sub {
     my ($s) = grep { $_->{id} eq $c } @{(list($dana))[1]{conversations}};
 
     is(join(' ', sort keys %$s), 'assignee id labels last next priority '
-       . 'status team unread version visitor waiting_since');
+       . 'snoozed_until status team unread version visitor waiting_since');
     is(length $s->{last}{text}, 200);
     like($s->{waiting_since},
          qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/);

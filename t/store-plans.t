@@ -25,6 +25,10 @@ my %old = (
 
 my ($ann, $dana, $c);
 
+my $team = $db->uuid;
+
+sub team { return $team }
+
 # what looks at up to 1,000 events, and at 2,000 conversations
 my %most = ('append, expecting' => 2000, search => 12000);
 
@@ -58,21 +62,32 @@ sub calls {
         'get by its visitor' => "chat.conversation_get_1($v, "
             . "'$conversation', '$epoch')",
         read => "chat.read_1($v, '$conversation', 1)",
-        change => "chat.change_1($a, '$conversation', NULL, NULL, true, "
-            . "'$agent->{id}', ARRAY[gen_random_uuid(), "
-            . "gen_random_uuid()], '$epoch')",
-        resolve => "chat.change_1($v, '$conversation', NULL, 'resolved', "
-            . "false, NULL, ARRAY[gen_random_uuid(), NULL], '$epoch')",
+        change => "chat.change_2($a, '$conversation', NULL, "
+            . "'{\"assignee\":\"$agent->{id}\",\"team\":\"" . team()
+            . "\",\"labels\":[\"known\"]}', ARRAY[gen_random_uuid(), "
+            . "gen_random_uuid(), gen_random_uuid()], '$epoch')",
+        resolve => "chat.change_2($v, '$conversation', NULL, "
+            . "'{\"status\":\"resolved\"}', ARRAY[gen_random_uuid(), "
+            . "NULL, NULL], '$epoch')",
         reopen => $db->append_call(0, {%{$to[0]}, key => $db->uuid}),
         session => "chat.session_start_2($site, '$visitor->{id}', "
             . "$visitor->{issued}, gen_random_uuid(), NULL, NULL, "
             . "'$epoch')",
         'own conversations' => "chat.conversations_visitor_1($v, 20, NULL, "
             . "'$epoch')",
-        list => "chat.conversations_agent_1($a, 'open', 'me', NULL, NULL, "
-            . "NULL, 5, NULL, '$epoch')",
-        'list of all' => "chat.conversations_agent_1($a, NULL, NULL, NULL, "
+        list => "chat.conversations_agent_2($a, 'open', 'me', NULL, NULL, "
             . "NULL, NULL, 5, NULL, '$epoch')",
+        'list of all' => "chat.conversations_agent_2($a, NULL, NULL, NULL, "
+            . "NULL, NULL, NULL, 5, NULL, '$epoch')",
+        'list of a team' => "chat.conversations_agent_2($a, 'resolved', "
+            . "NULL, '" . team() . "', NULL, NULL, NULL, 5, NULL, '$epoch')",
+        'list of a label' => "chat.conversations_agent_2($a, NULL, NULL, "
+            . "NULL, 'rare', NULL, NULL, 5, NULL, '$epoch')",
+        'list of those who wait' => "chat.conversations_agent_2($a, NULL, "
+            . "NULL, NULL, NULL, NULL, 'waiting', 5, NULL, '$epoch')",
+        'list by priority' => "chat.conversations_agent_2($a, 'open', "
+            . "NULL, NULL, NULL, NULL, 'priority', 5, NULL, '$epoch')",
+        tick => 'chat.tick_1()',
         inbox => "chat.inbox_1($a, 'open', NULL, NULL, NULL, '$epoch.' || "
             . "pg_current_snapshot(), 50, '$epoch')",
         sweep => 'chat.sweep_1(pg_current_snapshot()::text)',
@@ -93,16 +108,16 @@ sub calls {
         'sign-in, passed' => "chat.sign_in_passed_1($site, "
             . "'17\@x.test', '\\x7f000001', 5)",
         revoked => 'chat.revoked_1(pg_current_snapshot()::text)',
-        'list of those of nobody' => "chat.conversations_agent_1($a, "
-            . "'resolved', 'none', NULL, NULL, NULL, 5, NULL, '$epoch')",
+        'list of those of nobody' => "chat.conversations_agent_2($a, "
+            . "'resolved', 'none', NULL, NULL, NULL, NULL, 5, NULL, '$epoch')",
         'inbox of an agent' => "chat.inbox_1($a, 'open', 'me', NULL, NULL, "
             . "NULL, 5, '$epoch')",
         'contact' => "chat.visitor_put_1($v, 'Ann', 'a\@b.test', "
             . "'{\"a\": 1}', NULL, NULL)",
         'visitor signs out' => "chat.session_end_1($a)",
         'agents seen' => "chat.agents_seen_1('$site $agent->{id}')",
-        search => "chat.conversations_agent_1($a, NULL, NULL, NULL, "
-            . "NULL, 'nothing', 5, NULL, '$epoch')",
+        search => "chat.conversations_agent_2($a, NULL, NULL, NULL, "
+            . "NULL, 'nothing', NULL, 5, NULL, '$epoch')",
     );
 }
 
@@ -190,6 +205,17 @@ $db->rows($_) for (
     "INSERT INTO chat.read_mark (site, conversation, kind, reader, seq, "
         . "public_seq, pub, vis) SELECT site, id, 'visitor', visitor, 1, 1, "
         . "1, 1 FROM chat.conversation ON CONFLICT DO NOTHING",
+);
+
+$db->rows($_) for (
+    "INSERT INTO chat.team (site, id, name) VALUES ($site, '$team', 'x')",
+    "INSERT INTO chat.label (site, id, name) SELECT $site, "
+        . "gen_random_uuid(), 'l' || n FROM generate_series(1, $many) n "
+        . "UNION ALL SELECT $site, gen_random_uuid(), 'known'",
+    "UPDATE chat.conversation SET team = '$team' WHERE active_minute % 10 "
+        . "= 0 AND id <> '$c'",
+    "UPDATE chat.conversation SET labels = ARRAY['l' || active_minute] "
+        . "WHERE id <> '$c'",
 );
 
 my $statistics = $db->session;

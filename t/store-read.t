@@ -429,8 +429,8 @@ subtest 'sites and visitors are apart' => sub {
         is($r->{outcome}, $outcome, 'append');
 
         for my $call ("chat.conversations_visitor_1($a, 50, NULL, '$epoch')",
-            "chat.conversations_agent_1($a, NULL, NULL, NULL, NULL, NULL, "
-            . "50, NULL, '$epoch')",
+            "chat.conversations_agent_2($a, NULL, NULL, NULL, NULL, NULL, "
+            . "NULL, 50, NULL, '$epoch')",
             "chat.inbox_1($a, NULL, NULL, NULL, NULL, NULL, 50, '$epoch')",
             "chat.inbox_1($a, NULL, NULL, NULL, NULL, '$epoch.1:1:', 50, "
             . "'$epoch')")
