@@ -47,6 +47,7 @@ sub fewer { $_[0]{rounds} > 3 ? int($_[0]{rounds} / 2) : 1 }
 # The definition of a row: a file that returns
 #
 # order     its place in a whole run
+# extra     it is no part of one
 # title, goal
 # size      names with two numbers each: of a quick run, and of a full one
 # cost      seconds: start, and each run beside its own time; runs a round,

@@ -22,7 +22,7 @@ return {
     goal => '>= 1.0 of nchan (memory), 2 of nchan with Redis, 3 of node; at '
             . 'least 0.6, 1.2 and 2',
     size => {conversations => [200, 1000], growth => [2, 4]},
-    cost => {start => 25, runs => 5, fewer => 8, each => 2.2},
+    cost => {start => 25, runs => 5, fewer => 8, each => 1.7},
 
     measure => sub {
         my ($bench, $size) = @_;

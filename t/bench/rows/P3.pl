@@ -23,7 +23,7 @@ return {
     title => 'the same, open loop at 2,000 messages/s: due to delivered',
     goal => 'p50 <= 0.8 ms, p99 <= 2.4 ms',
     size => {conversations => [200, 1000], rate => [500, 2000]},
-    cost => {start => 22, runs => 11, once => 18, each => 1.7},
+    cost => {start => 22, runs => 11, once => 18, each => 1.3},
 
     measure => sub {
         my ($bench, $size) = @_;

@@ -60,7 +60,7 @@ sub redis {
 
 # nginx(bench, name, option...): kind (chat, nchan, nchan-redis or bare),
 # workers, redis (the server), conninfo, connections, main, more (of the http
-# block), module, under (a command), foreground, patience.
+# block), listen (of its line), module, under (a command), foreground, patience.
 
 sub nginx {
     my ($class, $bench, $name, %opt) = @_;
@@ -75,6 +75,7 @@ sub nginx {
     my %set = (
         ROOT => $root, PORT => $port, TLS => $tls, CERT => cert($bench),
         USER => $> == 0 ? 'user root;' : '', MAIN => $opt{main} // '', MORE => $opt{more} // '',
+        LISTEN => $opt{listen} // '',
         WORKERS => $opt{workers} // 2,
         CONNECTIONS => $opt{connections} // 19000,
         MULTI => 'off', LOG => $opt{log} // 'error',

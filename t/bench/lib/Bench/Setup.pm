@@ -37,12 +37,14 @@ sub add {
 }
 
 
-# What a server is to the generator: kind, server, vars.
+# What a server is to the generator: kind, server, vars.  Options are those of
+# the server; a second one beside the first is told apart by "as".
 
 sub chat {
     my ($self, $carrier, %opt) = @_;
 
-    my $name = "chat_$carrier" . ($opt{module} ? '_other' : '');
+    my $name = "chat_$carrier"
+               . ($opt{as} // ($opt{module} ? '_other' : ''));
     my $vars = $self->{vars}{$name}
         //= $self->{store}->traffic($name, $self->{conversations});
     my $server = $self->add(Bench::Server->nginx($self->{bench}, $name,
