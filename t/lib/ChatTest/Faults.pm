@@ -23,6 +23,7 @@ use ChatTest::Faults::Long ();
 use ChatTest::Faults::Memory ();
 use ChatTest::Faults::Network ();
 use ChatTest::Faults::Nginx ();
+use ChatTest::Faults::Table ();
 use ChatTest::Load ();
 use ChatTest::World ();
 
@@ -278,24 +279,9 @@ sub row {
 }
 
 
-sub seconds { return sprintf '%.2f s', ($_[0] // 0) / 1000 }
+# The rows of this run as tables in Markdown.
 
-sub format_row {
-    my ($row) = @_;
-
-    return join ' | ', "$row->{id} $row->{name}", $row->{times} // '',
-        map({ $row->{$_} // '' } qw(acknowledged lost duplicated reordered)),
-        map({ seconds($row->{$_}{max}) } qw(ack delivery)), $row->{verdict};
-}
-
-
-# The rows of this run as a table in Markdown.
-
-sub report {
-    return join '', "| fault | repetitions | acknowledged | lost | duplicated "
-        . "| reordered | worst ack | worst delivery | verdict |\n",
-        '|---' x 9, "|\n", map { '| ' . format_row($_) . " |\n" } @rows;
-}
+sub report { return ChatTest::Faults::Table::tables(@rows) }
 
 
 1;
