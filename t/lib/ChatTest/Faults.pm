@@ -19,6 +19,7 @@ use Test::More;
 use ChatTest ();
 use ChatTest::Faults::Backend ();
 use ChatTest::Faults::Client ();
+use ChatTest::Faults::Files ();
 use ChatTest::Faults::Long ();
 use ChatTest::Faults::Memory ();
 use ChatTest::Faults::Network ();
@@ -32,6 +33,7 @@ my @table = map { $_->faults } qw(
     ChatTest::Faults::Backend
     ChatTest::Faults::Network
     ChatTest::Faults::Client
+    ChatTest::Faults::Files
     ChatTest::Faults::Memory
     ChatTest::Faults::Long
 );

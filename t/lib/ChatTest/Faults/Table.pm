@@ -45,7 +45,8 @@ sub merge {
         $sum->{verdict} = $row->{verdict} if $row->{verdict} ne 'holds';
 
         for my $what (@worst) {
-            my $max = $row->{$what}{max};
+            # none has been
+            my $max = $row->{$what}{max} || undef;
             $sum->{$what} = $max
                 if defined $max && $max > ($sum->{$what} // -1);
         }
