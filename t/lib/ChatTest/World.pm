@@ -245,11 +245,15 @@ sub grown {
 
     my $slack = 1024 * (@{$self->{hosts}} + $self->workers);
     my $slots = 64 * $self->workers;
+
+    # of a Redis that is none there may have been no connections before
+    my $redis = $self->{fake} ? 2 * $self->workers : 0;
     my @grown;
 
     for my $what (sort keys %$before) {
         my $most = $before->{$what} * 1.05
-                   + ({memory => $slack, shared => $slots}->{$what} // 0);
+                   + ({memory => $slack, shared => $slots,
+                       descriptors => $redis}->{$what} // 0);
 
         push @grown, "$what: $before->{$what}, then $after->{$what}"
             if $after->{$what} > $most;
