@@ -29,7 +29,7 @@ sub new {
 
     my $self = bless {path => '/support/v1/stream', protocol => 'chat.v1',
                       headers => [], pong => 1, in => '', early => '', %opt,
-                      messages => [], frames => []}, $class;
+                      messages => [], texts => [], frames => []}, $class;
 
     $self->{token} //= ChatTest::visitor_token($opt{visitor})
         if defined $opt{visitor};
@@ -163,9 +163,22 @@ sub fill {
 
 
 # Takes what has arrived apart: frames as [name, payload] into "frames", and
-# of text the JSON into "messages".
+# of text the JSON into "messages".  Pings are answered in between: some
+# megabytes of JSON take this parser longer than the server waits for a pong.
 
 sub poll {
+    my ($self) = @_;
+
+    $self->take;
+
+    while (defined(my $text = shift @{$self->{texts}})) {
+        push @{$self->{messages}}, ChatTest::json_decode($text);
+        $self->take;
+    }
+}
+
+
+sub take {
     my ($self) = @_;
 
     $self->fill;
@@ -203,7 +216,7 @@ sub got {
     push @{$self->{frames}}, [$name, $payload];
 
     if ($name eq 'text' && !$self->{raw}) {
-        push @{$self->{messages}}, ChatTest::json_decode($payload);
+        push @{$self->{texts}}, $payload;
 
     } elsif ($name eq 'ping') {
         $self->{pings}++;
