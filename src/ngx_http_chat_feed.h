@@ -70,6 +70,11 @@ struct ngx_http_chat_feed_s {
     unsigned                  stateful:1;    /* wants the state at once */
     unsigned                  transport:2;   /* as in counter.h */
 
+    /* the owner's own */
+    unsigned                  state:2;
+    unsigned                  answered:1;    /* the client knows of it */
+    unsigned                  more:1;        /* as the client was told */
+
     /* the feed's own */
     unsigned                  live:1;
     unsigned                  present:1;

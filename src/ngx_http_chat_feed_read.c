@@ -23,6 +23,7 @@ struct ngx_http_chat_feed_read_s {
     u_char                      *epoch;
     uint32_t                     heard;      /* the topic's, when sent */
     uint32_t                     moved;      /* likewise */
+    uint32_t                     sent;       /* topic_seconds() */
     unsigned                     tail:1;
 };
 
@@ -210,6 +211,7 @@ ngx_http_chat_feed_read_send(ngx_http_chat_feed_read_t *read)
     read->call = call;
     read->heard = read->topic->heard;
     read->moved = read->topic->moved;
+    read->sent = ngx_http_chat_topic_seconds();
 
     return NGX_OK;
 }
@@ -506,7 +508,7 @@ ngx_http_chat_feed_read_topic(ngx_http_chat_feed_read_t *read,
         ngx_http_chat_state_put(t, read->actor.kind, &page->state);
     }
 
-    t->trusted = ngx_current_msec + NGX_HTTP_CHAT_TOPIC_TRUST;
+    ngx_http_chat_topic_trust(t, read->sent);
 
     if (read->actor.kind == NGX_HTTP_CHAT_VISITOR) {
         t->owner = read->actor.id;

@@ -24,7 +24,7 @@ static void ngx_http_chat_topic_timer(ngx_event_t *ev);
 static void ngx_http_chat_topic_due(ngx_queue_t *queue);
 static void ngx_http_chat_topic_expire(void);
 static void ngx_http_chat_topic_schedule(void);
-static void ngx_http_chat_topic_at(ngx_msec_t due);
+static void ngx_http_chat_topic_at(int32_t left);
 static void ngx_http_chat_topic_check_one(ngx_http_chat_topic_t *topic,
     void *data);
 static void ngx_http_chat_topic_forget_one(ngx_http_chat_topic_t *topic,
@@ -54,7 +54,16 @@ static ngx_queue_t       ngx_http_chat_topic_gaps;
 static ngx_queue_t       ngx_http_chat_topic_retries;
 static ngx_event_t       ngx_http_chat_topic_event;
 static ngx_connection_t  ngx_http_chat_topic_dummy;
-static ngx_msec_t        ngx_http_chat_topic_distrusted;
+static uint32_t          ngx_http_chat_topic_distrusted;
+
+
+/*
+ * There is a topic for most subscribers: its times are of 32 bits, in ms where
+ * they are of the next or the last minute, else in seconds.
+ */
+
+#define ngx_http_chat_topic_left(ms)                                         \
+    ((int32_t) ((uint32_t) (ms) - (uint32_t) ngx_current_msec))
 
 
 void
@@ -78,7 +87,7 @@ ngx_http_chat_topic_init(ngx_cycle_t *cycle)
     ngx_http_chat_topic_event.log = cycle->log;
     ngx_http_chat_topic_event.cancelable = 1;
 
-    ngx_http_chat_topic_distrusted = ngx_current_msec - 1;
+    ngx_http_chat_topic_distrusted = ngx_http_chat_topic_seconds() - 1;
 }
 
 
@@ -149,7 +158,7 @@ ngx_http_chat_topic_get(ngx_http_chat_id_t *id, int32_t site)
         }
 
         t->is_idle = 1;
-        t->since = ngx_current_msec;
+        t->since = (uint32_t) ngx_current_msec;
         ngx_queue_insert_tail(&ngx_http_chat_topic_idle, &t->queue);
 
         ngx_http_chat_topic_schedule();
@@ -202,7 +211,7 @@ ngx_http_chat_topic_leave(ngx_http_chat_subscriber_t *s)
     }
 
     t->is_idle = 1;
-    t->since = ngx_current_msec;
+    t->since = (uint32_t) ngx_current_msec;
     ngx_queue_insert_tail(&ngx_http_chat_topic_idle, &t->queue);
 
     ngx_http_chat_topic_schedule();
@@ -368,7 +377,7 @@ ngx_http_chat_topic_wait(ngx_http_chat_feed_topic_t *t, ngx_queue_t *queue,
     }
 
     t->has_gap = 1;
-    t->since = ngx_current_msec + delay;
+    t->since = (uint32_t) (ngx_current_msec + delay);
     ngx_queue_insert_tail(queue, &t->queue);
 
     ngx_http_chat_topic_schedule();
@@ -557,7 +566,7 @@ ngx_http_chat_topic_due(ngx_queue_t *queue)
         q = ngx_queue_head(queue);
         t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, queue);
 
-        if ((ngx_msec_int_t) (t->since - ngx_current_msec) > 0) {
+        if (ngx_http_chat_topic_left(t->since) > 0) {
             return;
         }
 
@@ -582,8 +591,7 @@ ngx_http_chat_topic_expire(void)
         q = ngx_queue_head(&ngx_http_chat_topic_idle);
         t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, queue);
 
-        if ((ngx_msec_int_t) (t->since + NGX_HTTP_CHAT_TOPIC_LINGER
-                              - ngx_current_msec)
+        if (ngx_http_chat_topic_left(t->since + NGX_HTTP_CHAT_TOPIC_LINGER)
             > 0)
         {
             return;
@@ -619,7 +627,7 @@ ngx_http_chat_topic_schedule(void)
             q = ngx_queue_head(queues[i]);
             t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, queue);
 
-            ngx_http_chat_topic_at(t->since);
+            ngx_http_chat_topic_at(ngx_http_chat_topic_left(t->since));
         }
     }
 
@@ -627,7 +635,9 @@ ngx_http_chat_topic_schedule(void)
         q = ngx_queue_head(&ngx_http_chat_topic_idle);
         t = ngx_queue_data(q, ngx_http_chat_feed_topic_t, queue);
 
-        ngx_http_chat_topic_at(t->since + NGX_HTTP_CHAT_TOPIC_LINGER);
+        ngx_http_chat_topic_at(
+                    ngx_http_chat_topic_left(t->since
+                                             + NGX_HTTP_CHAT_TOPIC_LINGER));
     }
 }
 
@@ -635,25 +645,23 @@ ngx_http_chat_topic_schedule(void)
 /* ngx_add_timer() alone would put off a timer that is set */
 
 static void
-ngx_http_chat_topic_at(ngx_msec_t due)
+ngx_http_chat_topic_at(int32_t left)
 {
-    ngx_event_t     *ev;
-    ngx_msec_int_t   left;
+    ngx_event_t  *ev;
 
     ev = &ngx_http_chat_topic_event;
+    left = ngx_max(left, 0);
 
     if (ev->timer_set) {
 
-        if ((ngx_msec_int_t) (due - ev->timer.key) >= 0) {
+        if ((ngx_msec_int_t) (ngx_current_msec + left - ev->timer.key) >= 0) {
             return;
         }
 
         ngx_del_timer(ev);
     }
 
-    left = (ngx_msec_int_t) (due - ngx_current_msec);
-
-    ngx_add_timer(ev, ngx_max(left, 0));
+    ngx_add_timer(ev, (ngx_msec_t) left);
 }
 
 
@@ -709,7 +717,7 @@ ngx_http_chat_topic_forget_one(ngx_http_chat_topic_t *topic, void *data)
 
     t = ngx_http_chat_topic_of(topic);
 
-    t->trusted = ngx_current_msec;
+    t->trusted = ngx_http_chat_topic_seconds();
 
     if (t->topic.n == 0) {
         t->head = -1;
@@ -720,19 +728,35 @@ ngx_http_chat_topic_forget_one(ngx_http_chat_topic_t *topic, void *data)
 void
 ngx_http_chat_topic_distrust(void)
 {
-    ngx_http_chat_topic_distrusted = ngx_current_msec;
+    ngx_http_chat_topic_distrusted = ngx_http_chat_topic_seconds();
 }
 
+
+uint32_t
+ngx_http_chat_topic_seconds(void)
+{
+    return (uint32_t) (ngx_current_msec / 1000);
+}
+
+
+void
+ngx_http_chat_topic_trust(ngx_http_chat_feed_topic_t *t, uint32_t sent)
+{
+    t->trusted = sent + NGX_HTTP_CHAT_TOPIC_TRUST;
+}
+
+
+/* what was read in the second of a distrust is not trusted */
 
 ngx_uint_t
 ngx_http_chat_topic_trusted(ngx_http_chat_feed_topic_t *t)
 {
-    ngx_msec_t  since;
+    uint32_t  since;
 
     since = t->trusted - NGX_HTTP_CHAT_TOPIC_TRUST;
 
-    return (ngx_msec_int_t) (t->trusted - ngx_current_msec) > 0
-           && (ngx_msec_int_t) (since - ngx_http_chat_topic_distrusted) > 0;
+    return (int32_t) (t->trusted - ngx_http_chat_topic_seconds()) > 0
+           && (int32_t) (since - ngx_http_chat_topic_distrusted) > 0;
 }
 
 
@@ -757,6 +781,6 @@ ngx_http_chat_topic_reset_one(ngx_http_chat_topic_t *topic, void *data)
     t->pub_head = 0;
     t->hint = 0;
     ngx_http_chat_topic_moved(t);
-    t->trusted = ngx_current_msec;
+    t->trusted = ngx_http_chat_topic_seconds();
     t->reading = 0;
 }

@@ -18,8 +18,8 @@
 /* a topic keeps its head so long after its last subscriber; ms */
 #define NGX_HTTP_CHAT_TOPIC_LINGER   30000
 
-/* an actor that was seen to own a conversation need not be asked again; ms */
-#define NGX_HTTP_CHAT_TOPIC_TRUST    60000
+/* an actor that was seen to own a conversation need not be asked again; s */
+#define NGX_HTTP_CHAT_TOPIC_TRUST    60
 
 /* two workers may publish in swapped order; ms */
 #define NGX_HTTP_CHAT_TOPIC_GAP      20
@@ -38,7 +38,8 @@ struct ngx_http_chat_feed_topic_s {
     ngx_http_chat_topic_t     topic;
     ngx_queue_t               queue;         /* of those where nobody listens,
                                               * or that miss an event */
-    ngx_msec_t                since;         /* idle or waiting since */
+    uint32_t                  since;         /* ms: idle, or when due */
+    uint32_t                  trusted;       /* s: until then */
     int32_t                   site;
 
     unsigned                  begun:1;
@@ -60,7 +61,6 @@ struct ngx_http_chat_feed_topic_s {
 
     ngx_http_chat_id_t        owner;         /* the visitor last seen */
     int64_t                   issued;
-    ngx_msec_t                trusted;       /* until then */
 
     struct ngx_http_chat_participant_s  *participants;  /* presence.h */
 };
@@ -143,6 +143,10 @@ void ngx_http_chat_topic_forget(void);
  * about who may read a topic.
  */
 void ngx_http_chat_topic_distrust(void);
+
+/* somebody was let in by a read that was sent then, as this clock has it */
+uint32_t ngx_http_chat_topic_seconds(void);
+void ngx_http_chat_topic_trust(ngx_http_chat_feed_topic_t *t, uint32_t sent);
 ngx_uint_t ngx_http_chat_topic_trusted(ngx_http_chat_feed_topic_t *t);
 
 /* another history: nothing that was known holds */

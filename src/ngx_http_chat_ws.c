@@ -590,7 +590,7 @@ ngx_http_chat_ws_start(ngx_http_chat_ws_t *ws, u_char *p, u_char *last)
     c->write->handler = ngx_http_chat_ws_write_handler;
 
     ws->alive = 1;
-    ws->next = ngx_current_msec + NGX_HTTP_CHAT_WS_HELLO;
+    ws->next = ngx_http_chat_ws_at(NGX_HTTP_CHAT_WS_HELLO);
 
     ngx_http_chat_ws_timer_add(ws);
 
@@ -659,8 +659,9 @@ ngx_http_chat_ws_enter(ngx_http_chat_ws_t *ws, const u_char *ref)
     /* a random phase, so that pings of many connections do not coincide */
 
     ws->pinged = 0;
-    ws->next = ngx_current_msec + heartbeat / 2
-               + (ngx_msec_t) ngx_random() % (heartbeat / 2 + 1);
+    ws->next = ngx_http_chat_ws_at(heartbeat / 2
+                                   + (ngx_msec_t) ngx_random()
+                                     % (heartbeat / 2 + 1));
 
     ngx_http_chat_ws_timer_set(ws);
 }
@@ -710,8 +711,8 @@ ngx_http_chat_ws_destroy(ngx_http_chat_ws_t *ws)
         ngx_free(ws->parser);
     }
 
-    if (ws->rest.data != NULL) {
-        ngx_free(ws->rest.data);
+    if (ws->rest != NULL) {
+        ngx_free(ws->rest);
     }
 
     ngx_free(ws);

@@ -77,12 +77,12 @@ ngx_http_chat_ws_read(ngx_http_chat_ws_t *ws)
 
     c = ws->connection;
 
-    if (ws->rest.data != NULL && !ngx_http_chat_ws_wait(ws)) {
+    if (ws->rest != NULL && !ngx_http_chat_ws_wait(ws)) {
 
-        rest = ws->rest.data;
-        p = rest + ws->rest.len;
+        rest = ws->rest;
+        p = rest + ws->nrest;
 
-        ws->rest.data = NULL;
+        ws->rest = NULL;
         ngx_http_chat_ws_feed_bytes(ws, rest, p);
         ngx_free(rest);
     }
@@ -141,7 +141,7 @@ void
 ngx_http_chat_ws_resume(ngx_http_chat_ws_t *ws)
 {
     if (!ngx_http_chat_ws_wait(ws)
-        && (ws->rest.data != NULL || ws->connection->read->ready))
+        && (ws->rest != NULL || ws->connection->read->ready))
     {
         ngx_post_event(ws->connection->read, &ngx_posted_events);
     }
@@ -163,14 +163,14 @@ ngx_http_chat_ws_feed_bytes(ngx_http_chat_ws_t *ws, u_char *p, u_char *last)
         return;
     }
 
-    ws->rest.data = ngx_alloc(last - p, ws->connection->log);
-    if (ws->rest.data == NULL) {
+    ws->rest = ngx_alloc(last - p, ws->connection->log);
+    if (ws->rest == NULL) {
         ws->broken = 1;
         return;
     }
 
-    ngx_memcpy(ws->rest.data, p, last - p);
-    ws->rest.len = last - p;
+    ngx_memcpy(ws->rest, p, last - p);
+    ws->nrest = (uint32_t) (last - p);
 }
 
 
@@ -542,7 +542,7 @@ ngx_http_chat_ws_shut(ngx_http_chat_ws_t *ws)
     }
 
     if (!ws->draining) {
-        ws->next = ngx_current_msec + NGX_HTTP_CHAT_WS_LINGER;
+        ws->next = ngx_http_chat_ws_at(NGX_HTTP_CHAT_WS_LINGER);
         ngx_http_chat_ws_timer_set(ws);
     }
 
@@ -694,7 +694,7 @@ ngx_http_chat_ws_close_frame(ngx_http_chat_ws_t *ws, ngx_uint_t code)
 
     ws->closing = 1;
 
-    ws->next = ngx_current_msec + (ws->draining ? NGX_HTTP_CHAT_WS_LEAVE
+    ws->next = ngx_http_chat_ws_at(ws->draining ? NGX_HTTP_CHAT_WS_LEAVE
                                                 : NGX_HTTP_CHAT_WS_STALL);
     ngx_http_chat_ws_timer_set(ws);
 }

@@ -89,7 +89,9 @@ struct ngx_http_chat_ws_s {
     ngx_http_chat_actor_t      actor;        /* kind 0: no hello yet */
 
     ngx_http_chat_wsframe_t   *parser;       /* NULL between messages */
-    ngx_str_t                  rest;         /* read, but not looked at */
+    u_char                    *rest;         /* read, but not looked at */
+    uint32_t                   nrest;
+    uint32_t                   next;         /* hello, ping, linger */
 
     ngx_http_chat_ws_out_t    *first;        /* to be sent */
     ngx_http_chat_ws_out_t   **last;
@@ -119,9 +121,8 @@ struct ngx_http_chat_ws_s {
     uint16_t                   code;         /* it ends with */
 
     ngx_queue_t                wheel;
-    ngx_msec_t                 due;          /* looked at again */
-    ngx_msec_t                 next;         /* hello, ping, linger */
-    uint32_t                   pong;         /* these as ws_at() has them */
+    uint32_t                   pong;         /* these, and next, as ws_at()
+                                              * has them */
     uint32_t                   stalled;      /* no progress until then */
     uint32_t                   drain;
     uint32_t                   started;
@@ -163,16 +164,20 @@ typedef enum {
     NGX_HTTP_CHAT_WS_LIVE
 } ngx_http_chat_ws_sub_e;
 
+/*
+ * The feed's actor is that of the connection, its "since" what the client
+ * has, and its "state" one of the above.
+ */
+
 struct ngx_http_chat_ws_sub_s {
     ngx_http_chat_feed_t       feed;
-    ngx_http_chat_ws_t        *ws;
     ngx_http_chat_ws_sub_t    *next;
-    int64_t                    seq;          /* the client has it */
     u_char                    *ref;          /* malloc; NUL-terminated */
-    uint8_t                    state;        /* ngx_http_chat_ws_sub_e */
-    uint8_t                    answered;     /* "subscribed" has been sent */
-    uint8_t                    more;         /* as the client was told */
 };
+
+#define ngx_http_chat_ws_of(sub)                                             \
+    ((ngx_http_chat_ws_t *)                                                  \
+        ((u_char *) (sub)->feed.actor - offsetof(ngx_http_chat_ws_t, actor)))
 
 
 /* a frame of the client that waits for its answer */

@@ -155,7 +155,6 @@ ngx_http_chat_ws_sub_add(ngx_http_chat_ws_frame_t *frame,
 
     ngx_memcpy(sub->ref, frame->ref, len);
 
-    sub->ws = ws;
     sub->feed.actor = &ws->actor;
     sub->feed.conversation = t->conversation;
     sub->feed.since = cursor.seq;
@@ -201,7 +200,7 @@ ngx_http_chat_ws_sub_remove(ngx_http_chat_ws_t *ws,
     *p = sub->next;
     ws->nsubs--;
 
-    if (sub->state == NGX_HTTP_CHAT_WS_OPENING_PAGE) {
+    if (sub->feed.state == NGX_HTTP_CHAT_WS_OPENING_PAGE) {
         ws->opening--;
     }
 
@@ -240,8 +239,8 @@ ngx_http_chat_ws_refill(ngx_http_chat_ws_t *ws)
             return;
         }
 
-        if (sub->state == NGX_HTTP_CHAT_WS_NEW
-            || sub->state == NGX_HTTP_CHAT_WS_BEHIND)
+        if (sub->feed.state == NGX_HTTP_CHAT_WS_NEW
+            || sub->feed.state == NGX_HTTP_CHAT_WS_BEHIND)
         {
             ngx_http_chat_ws_sub_start(sub);
         }
@@ -256,9 +255,9 @@ ngx_http_chat_ws_sub_start(ngx_http_chat_ws_sub_t *sub)
     ngx_http_chat_ws_t   *ws;
     ngx_http_chat_page_t  page;
 
-    ws = sub->ws;
+    ws = ngx_http_chat_ws_of(sub);
 
-    if (sub->state == NGX_HTTP_CHAT_WS_NEW) {
+    if (sub->feed.state == NGX_HTTP_CHAT_WS_NEW) {
         rc = ngx_http_chat_feed_subscribe(&sub->feed, ws->conf->limit);
 
     } else {
@@ -281,14 +280,14 @@ ngx_http_chat_ws_sub_start(ngx_http_chat_ws_sub_t *sub)
     }
 
     if (rc == NGX_AGAIN) {
-        sub->state = NGX_HTTP_CHAT_WS_OPENING_PAGE;
+        sub->feed.state = NGX_HTTP_CHAT_WS_OPENING_PAGE;
         ws->opening++;
         return;
     }
 
     /* nothing to read: live from here */
 
-    sub->state = NGX_HTTP_CHAT_WS_LIVE;
+    sub->feed.state = NGX_HTTP_CHAT_WS_LIVE;
 
     ngx_memzero(&page, offsetof(ngx_http_chat_page_t, events));
 
@@ -313,11 +312,11 @@ ngx_http_chat_ws_sub_busy(ngx_http_chat_ws_sub_t *sub)
     ngx_http_chat_ws_t      *ws;
     ngx_http_chat_ws_sub_t  *other;
 
-    ws = sub->ws;
+    ws = ngx_http_chat_ws_of(sub);
 
     for (other = ws->subs; other != NULL; other = other->next) {
 
-        if (other->answered) {
+        if (other->feed.answered) {
             ws->retry = 1;
             ngx_http_chat_ws_timer_set(ws);
             return;
@@ -336,7 +335,7 @@ ngx_http_chat_ws_sub_opened(ngx_http_chat_feed_t *f,
     ngx_http_chat_ws_sub_t  *sub;
 
     sub = (ngx_http_chat_ws_sub_t *) f;
-    ws = sub->ws;
+    ws = ngx_http_chat_ws_of(sub);
 
     ws->opening--;
 
@@ -347,27 +346,26 @@ ngx_http_chat_ws_sub_opened(ngx_http_chat_feed_t *f,
          * client is, unless the client has not been told of it yet
          */
 
-        sub->state = NGX_HTTP_CHAT_WS_NEW;
+        sub->feed.state = NGX_HTTP_CHAT_WS_NEW;
 
-        if (!sub->answered) {
+        if (!sub->feed.answered) {
             ngx_http_chat_ws_error(ws, sub->ref, "unavailable", NULL, NULL);
             ngx_http_chat_ws_sub_end(sub, NULL);
             return;
         }
 
-        f->since = sub->seq;
         ws->retry = 1;
         ngx_http_chat_ws_timer_set(ws);
         return;
     }
 
     if (!ngx_http_chat_page_is(page, "ok")) {
-        sub->state = NGX_HTTP_CHAT_WS_NEW;
+        sub->feed.state = NGX_HTTP_CHAT_WS_NEW;
         ngx_http_chat_ws_sub_end(sub, &page->outcome);
         return;
     }
 
-    sub->state = f->live ? NGX_HTTP_CHAT_WS_LIVE : NGX_HTTP_CHAT_WS_BEHIND;
+    f->state = f->live ? NGX_HTTP_CHAT_WS_LIVE : NGX_HTTP_CHAT_WS_BEHIND;
 
     ngx_http_chat_ws_sub_page(sub, page);
 
@@ -387,7 +385,7 @@ ngx_http_chat_ws_sub_end(ngx_http_chat_ws_sub_t *sub, ngx_str_t *outcome)
 {
     ngx_http_chat_ws_t  *ws;
 
-    ws = sub->ws;
+    ws = ngx_http_chat_ws_of(sub);
 
     if (outcome != NULL) {
         ngx_http_chat_ws_outcome(ws, sub->ref, outcome);
@@ -404,22 +402,26 @@ static void
 ngx_http_chat_ws_sub_page(ngx_http_chat_ws_sub_t *sub,
     ngx_http_chat_page_t *page)
 {
-    u_char      *p;
-    size_t       len;
-    ngx_uint_t   i;
+    u_char              *p;
+    size_t               len;
+    ngx_uint_t           i;
+    ngx_http_chat_ws_t  *ws;
+
+    ws = ngx_http_chat_ws_of(sub);
 
     if (page->n != 0) {
-        sub->seq = page->events[page->n - 1]->seq;
+        sub->feed.since = page->events[page->n - 1]->seq;
 
-    } else if (!sub->answered) {
-        sub->seq = sub->feed.since > 0 && page->reason.len == 0
-                   ? sub->feed.since : 0;
+    } else if (!sub->feed.answered
+               && (sub->feed.since < 0 || page->reason.len != 0))
+    {
+        sub->feed.since = 0;
     }
 
     /* nothing, unless the client waits for the last page */
 
-    if (sub->answered && page->reason.len == 0 && page->n == 0
-        && (!sub->more || !sub->feed.live))
+    if (sub->feed.answered && page->reason.len == 0 && page->n == 0
+        && (!sub->feed.more || !sub->feed.live))
     {
         return;
     }
@@ -434,12 +436,12 @@ ngx_http_chat_ws_sub_page(ngx_http_chat_ws_sub_t *sub,
         len += page->events[i]->json.len + 1;
     }
 
-    p = ngx_http_chat_ws_text(sub->ws, len);
+    p = ngx_http_chat_ws_text(ws, len);
     if (p == NULL) {
         return;
     }
 
-    if (sub->answered && page->reason.len == 0) {
+    if (sub->feed.answered && page->reason.len == 0) {
         p = ngx_sprintf(p, "{\"type\":\"events\",\"conversation\":\"");
 
     } else {
@@ -458,7 +460,7 @@ ngx_http_chat_ws_sub_page(ngx_http_chat_ws_sub_t *sub,
 
     p = ngx_sprintf(p, ",\"more\":%s,\"next\":\"",
                     sub->feed.live ? "false" : "true");
-    p = ngx_http_chat_cursor_write(p, sub->feed.epoch, sub->seq);
+    p = ngx_http_chat_cursor_write(p, sub->feed.epoch, sub->feed.since);
     p = ngx_sprintf(p, "\",\"events\":[");
 
     for (i = 0; i < page->n; i++) {
@@ -479,11 +481,11 @@ ngx_http_chat_ws_sub_page(ngx_http_chat_ws_sub_t *sub,
 
     *p++ = '}';
 
-    ngx_http_chat_ws_trim(sub->ws, p);
+    ngx_http_chat_ws_trim(ws, p);
 
-    sub->ws->events += (uint32_t) page->n;
-    sub->answered = 1;
-    sub->more = !sub->feed.live;
+    ws->events += (uint32_t) page->n;
+    sub->feed.answered = 1;
+    sub->feed.more = !sub->feed.live;
 
     if (sub->ref != NULL) {
         ngx_free(sub->ref);
@@ -496,15 +498,16 @@ static void
 ngx_http_chat_ws_sub_event(ngx_http_chat_feed_t *f,
     ngx_http_chat_event_t *event)
 {
-    ngx_http_chat_ws_sub_t  *sub;
+    ngx_http_chat_ws_t  *ws;
 
-    sub = (ngx_http_chat_ws_sub_t *) f;
-    sub->seq = event->seq;
+    ws = ngx_http_chat_ws_of((ngx_http_chat_ws_sub_t *) f);
 
-    ngx_http_chat_ws_event(sub->ws, event);
+    f->since = event->seq;
 
-    if (ngx_http_chat_ws_full(sub->ws)) {
-        ngx_http_chat_ws_lag(sub->ws);
+    ngx_http_chat_ws_event(ws, event);
+
+    if (ngx_http_chat_ws_full(ws)) {
+        ngx_http_chat_ws_lag(ws);
     }
 }
 
@@ -523,9 +526,9 @@ ngx_http_chat_ws_lag(ngx_http_chat_ws_t *ws)
 
     for (sub = ws->subs; sub != NULL; sub = sub->next) {
 
-        if (sub->state == NGX_HTTP_CHAT_WS_LIVE) {
+        if (sub->feed.state == NGX_HTTP_CHAT_WS_LIVE) {
             ngx_http_chat_feed_pause(&sub->feed);
-            sub->state = NGX_HTTP_CHAT_WS_BEHIND;
+            sub->feed.state = NGX_HTTP_CHAT_WS_BEHIND;
         }
     }
 }
@@ -535,12 +538,12 @@ static void
 ngx_http_chat_ws_sub_signal(ngx_http_chat_feed_t *f,
     ngx_http_chat_event_t *event)
 {
-    ngx_http_chat_ws_sub_t  *sub;
+    ngx_http_chat_ws_t  *ws;
 
-    sub = (ngx_http_chat_ws_sub_t *) f;
+    ws = ngx_http_chat_ws_of((ngx_http_chat_ws_sub_t *) f);
 
-    if (sub->answered && sub->ws->queued < NGX_HTTP_CHAT_WS_SOFT) {
-        ngx_http_chat_ws_event(sub->ws, event);
+    if (f->answered && ws->queued < NGX_HTTP_CHAT_WS_SOFT) {
+        ngx_http_chat_ws_event(ws, event);
     }
 }
 
@@ -553,7 +556,7 @@ ngx_http_chat_ws_sub_close(ngx_http_chat_feed_t *f, ngx_uint_t code)
     ngx_http_chat_ws_sub_t  *sub;
 
     sub = (ngx_http_chat_ws_sub_t *) f;
-    ws = sub->ws;
+    ws = ngx_http_chat_ws_of(sub);
 
     switch (code) {
 

@@ -20,7 +20,8 @@
 
 
 static void ngx_http_chat_ws_timer_handler(ngx_event_t *ev);
-static void ngx_http_chat_ws_timer_insert(ngx_http_chat_ws_t *ws);
+static void ngx_http_chat_ws_timer_insert(ngx_http_chat_ws_t *ws,
+    int32_t left);
 static void ngx_http_chat_ws_timer_run(ngx_http_chat_ws_t *ws);
 static void ngx_http_chat_ws_timer_next(ngx_http_chat_ws_t *ws);
 static ngx_uint_t ngx_http_chat_ws_timer_dead(ngx_http_chat_ws_t *ws);
@@ -44,10 +45,6 @@ typedef struct {
 
 
 static ngx_http_chat_ws_timer_t  ngx_http_chat_ws_wheel;
-
-
-#define ngx_http_chat_ws_over(t)                                             \
-    ((ngx_msec_int_t) ((t) - ngx_current_msec) <= 0)
 
 
 ngx_int_t
@@ -83,6 +80,7 @@ ngx_http_chat_ws_timer_init(ngx_cycle_t *cycle,
 void
 ngx_http_chat_ws_timer_add(ngx_http_chat_ws_t *ws)
 {
+    int32_t                    left;
     ngx_http_chat_ws_timer_t  *w;
 
     w = &ngx_http_chat_ws_wheel;
@@ -95,14 +93,14 @@ ngx_http_chat_ws_timer_add(ngx_http_chat_ws_t *ws)
         ngx_add_timer(&w->event, w->tick);
     }
 
-    ws->due = ws->next;
+    left = ngx_http_chat_ws_left(ws->next);
 
     if (w->tick == NGX_HTTP_CHAT_WS_DRAIN_TICK) {
         ngx_http_chat_ws_timer_drain_one(ws, w);
-        ws->due = ngx_current_msec + ngx_http_chat_ws_left(ws->drain);
+        left = ngx_http_chat_ws_left(ws->drain);
     }
 
-    ngx_http_chat_ws_timer_insert(ws);
+    ngx_http_chat_ws_timer_insert(ws, left);
 }
 
 
@@ -124,14 +122,14 @@ ngx_http_chat_ws_timer_del(ngx_http_chat_ws_t *ws)
 /* a slot that is far away is only where it is looked at again */
 
 static void
-ngx_http_chat_ws_timer_insert(ngx_http_chat_ws_t *ws)
+ngx_http_chat_ws_timer_insert(ngx_http_chat_ws_t *ws, int32_t left)
 {
     ngx_msec_t                 turn;
     ngx_http_chat_ws_timer_t  *w;
 
     w = &ngx_http_chat_ws_wheel;
 
-    turn = ws->due / w->tick + 1;
+    turn = (ngx_current_msec + left) / w->tick + 1;
 
     if ((ngx_msec_int_t) (turn - w->turn) < 1) {
         turn = w->turn + 1;
@@ -149,50 +147,45 @@ ngx_http_chat_ws_timer_insert(ngx_http_chat_ws_t *ws)
 void
 ngx_http_chat_ws_timer_set(ngx_http_chat_ws_t *ws)
 {
-    int64_t     left;
-    ngx_msec_t  due;
+    int32_t  left;
+    int64_t  life;
 
-#define ngx_http_chat_ws_sooner(t)                                           \
-    if ((ngx_msec_int_t) ((t) - due) < 0) {                                  \
-        due = (t);                                                           \
+#define ngx_http_chat_ws_sooner(ms)                                          \
+    if ((ms) < left) {                                                       \
+        left = (ms);                                                         \
     }
 
-    due = ws->next;
+    left = ngx_http_chat_ws_left(ws->next);
 
     if (ws->pinged && !ws->closing) {
-        ngx_http_chat_ws_sooner(ngx_current_msec
-                                + ngx_http_chat_ws_left(ws->pong));
+        ngx_http_chat_ws_sooner(ngx_http_chat_ws_left(ws->pong));
     }
 
     if (ws->stuck) {
-        ngx_http_chat_ws_sooner(ngx_current_msec
-                                + ngx_http_chat_ws_left(ws->stalled));
+        ngx_http_chat_ws_sooner(ngx_http_chat_ws_left(ws->stalled));
     }
 
     if (ws->draining && !ws->closing) {
-        ngx_http_chat_ws_sooner(ngx_current_msec
-                                + ngx_http_chat_ws_left(ws->drain));
+        ngx_http_chat_ws_sooner(ngx_http_chat_ws_left(ws->drain));
     }
 
     /* with the next turn of the wheel */
 
     if (ws->retry) {
-        ngx_http_chat_ws_sooner(ngx_current_msec);
+        ngx_http_chat_ws_sooner(0);
     }
 
     if (ws->expires != 0 && !ws->closing) {
-        left = ws->expires - ngx_http_chat_time_now();
+        life = ws->expires - ngx_http_chat_time_now();
 
-        if (left < 60000) {
-            left = ngx_max(left, 0);
-            ngx_http_chat_ws_sooner(ngx_current_msec + (ngx_msec_t) left);
+        if (life < 60000) {
+            life = ngx_max(life, 0);
+            ngx_http_chat_ws_sooner((int32_t) life);
         }
     }
 
-    ws->due = due;
-
     ngx_queue_remove(&ws->wheel);
-    ngx_http_chat_ws_timer_insert(ws);
+    ngx_http_chat_ws_timer_insert(ws, left);
 }
 
 
@@ -262,7 +255,7 @@ ngx_http_chat_ws_timer_run(ngx_http_chat_ws_t *ws)
 
     if (ws->closing) {
 
-        if (ngx_http_chat_ws_over(ws->next)) {
+        if (ngx_http_chat_ws_left(ws->next) <= 0) {
             ngx_http_chat_ws_destroy(ws);
             return;
         }
@@ -280,7 +273,7 @@ ngx_http_chat_ws_timer_run(ngx_http_chat_ws_t *ws)
     } else if (ngx_http_chat_ws_timer_dead(ws)) {
         ngx_http_chat_ws_close(ws, NGX_HTTP_CHAT_WS_NO_PONG);
 
-    } else if (ngx_http_chat_ws_over(ws->next)) {
+    } else if (ngx_http_chat_ws_left(ws->next) <= 0) {
         ngx_http_chat_ws_timer_next(ws);
     }
 
@@ -303,7 +296,7 @@ ngx_http_chat_ws_timer_next(ngx_http_chat_ws_t *ws)
     heartbeat = ws->conf->heartbeat;
 
     if (ws->echo) {
-        ws->next = ngx_current_msec + heartbeat;
+        ws->next = ngx_http_chat_ws_at(heartbeat);
         return;
     }
 
@@ -311,7 +304,7 @@ ngx_http_chat_ws_timer_next(ngx_http_chat_ws_t *ws)
 
         /* PostgreSQL is asked who it is; it answers in time or not at all */
 
-        ws->next = ngx_current_msec + NGX_HTTP_CHAT_WS_HELLO;
+        ws->next = ngx_http_chat_ws_at(NGX_HTTP_CHAT_WS_HELLO);
         return;
     }
 
@@ -320,8 +313,9 @@ ngx_http_chat_ws_timer_next(ngx_http_chat_ws_t *ws)
         return;
     }
 
-    ws->next = ngx_current_msec + heartbeat * 9 / 10
-               + (ngx_msec_t) ngx_random() % (heartbeat / 5 + 1);
+    ws->next = ngx_http_chat_ws_at(heartbeat * 9 / 10
+                                   + (ngx_msec_t) ngx_random()
+                                     % (heartbeat / 5 + 1));
 
     /* for a client that has enough to read there is the clock of slow ones */
 
@@ -363,7 +357,7 @@ ngx_http_chat_ws_timer_dead(ngx_http_chat_ws_t *ws)
      * sign of life
      */
 
-    if (ws->stuck || ws->rest.data != NULL || ws->connection->read->ready) {
+    if (ws->stuck || ws->rest != NULL || ws->connection->read->ready) {
         ws->pong = ngx_http_chat_ws_at(NGX_HTTP_CHAT_WS_PONG);
         return 0;
     }
@@ -411,7 +405,7 @@ ngx_http_chat_ws_timer_heads(u_char *p, ngx_http_chat_ws_t *ws)
 
     for (sub = ws->subs; sub != NULL; sub = sub->next) {
 
-        if (!sub->answered) {
+        if (!sub->feed.answered) {
             continue;
         }
 
@@ -424,7 +418,7 @@ ngx_http_chat_ws_timer_heads(u_char *p, ngx_http_chat_ws_t *ws)
         *p++ = '"';
         *p++ = ':';
         *p++ = '"';
-        p = ngx_http_chat_cursor_write(p, sub->feed.epoch, sub->seq);
+        p = ngx_http_chat_cursor_write(p, sub->feed.epoch, sub->feed.since);
         *p++ = '"';
     }
 
@@ -499,7 +493,7 @@ ngx_http_chat_ws_timer_drain_one(ngx_http_chat_ws_t *ws, void *data)
     ws->draining = 1;
 
     if (ws->closing) {
-        ws->next = ngx_current_msec + NGX_HTTP_CHAT_WS_LEAVE;
+        ws->next = ngx_http_chat_ws_at(NGX_HTTP_CHAT_WS_LEAVE);
     }
 
     ws->drain = ngx_http_chat_ws_at((ngx_msec_t) ngx_random()
