@@ -393,4 +393,39 @@ my $other = conversation('bob', 'hello');
     done();
 }
 
+
+# A connection that has a subscription waits with its others, and they are let
+# in one after the other.
+
+{
+    nginx('subscriptions=2r/s burst=1', workers => 1);
+
+    my @talks = map { conversation('alice', "talk $_") } 0 .. 5;
+    my $ws = ws(visitor => 'alice');
+
+    is_like($ws->ask(type => 'subscribe', conversation => $talks[0]),
+            {type => 'subscribed'}, 'the first is let in at once');
+
+    $ws->send(type => 'subscribe', ref => $_, conversation => $talks[$_])
+        for 1 .. 5;
+    message($talks[$_], 'agent dana', 'late') for 1 .. 5;
+
+    my %seqs;
+
+    wait_until {
+        my $m = $ws->next(undef, 1) // return;
+
+        push @{$seqs{$m->{conversation}}}, map { $_->{seq} // () }
+            $m, @{$m->{events} // []} if $m->{conversation};
+        return 5 == grep { ($seqs{$_}[-1] // 0) == 2 } @talks[1 .. 5];
+    } 60;
+
+    is_deeply([@seqs{@talks[1 .. 5]}], [([1, 2]) x 5],
+              'the others later, with what came meanwhile');
+    cmp_ok(numbers()->{limited}{subscriptions}, '>=', 1, 'which had to wait');
+    ok(!$ws->{eof}, 'and the connection stays');
+
+    done();
+}
+
 done_testing();

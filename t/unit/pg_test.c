@@ -8,6 +8,7 @@
  * Sources: t/unit/feed_core.c src/ngx_http_chat_pg.c
  * Sources: src/ngx_http_chat_pg_queue.c src/ngx_http_chat_pg_connect.c
  * Sources: src/ngx_http_chat_peer.c
+ * Libraries: -no-pie -Wl,--unresolved-symbols=ignore-all
  */
 
 
@@ -758,13 +759,6 @@ PQsetnonblocking(PGconn *conn, int on)
 
 
 int
-PQsendQuery(PGconn *conn, const char *query)
-{
-    return 1;
-}
-
-
-int
 PQconsumeInput(PGconn *conn)
 {
     return 1;
@@ -776,24 +770,6 @@ PQsslInUse(PGconn *conn)
 {
     return 0;
 }
-
-
-void *
-PQsslStruct(PGconn *conn, const char *name)
-{
-    return NULL;
-}
-
-
-#if (NGX_SSL)
-
-int
-SSL_pending(const SSL *s)
-{
-    return 0;
-}
-
-#endif
 
 
 int
@@ -809,8 +785,3 @@ PQnotifies(PGconn *conn)
     return NULL;
 }
 
-
-void
-PQfreemem(void *p)
-{
-}
