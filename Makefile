@@ -268,6 +268,8 @@ check:		module $(NPM)	## style, directions, symbols, static analysis
 	@t/lib/style $(CODE)
 	@t/lib/arrows $(filter src/%,$(CODE))
 	@t/lib/promises
+	@t/lib/openapi src/ngx_http_chat_endpoint.c docs/openapi.yaml \
+		docs/security.md
 	@! nm -D --defined-only $(MODULE) | awk '{ print $$3 }' \
 		| grep -vxE '$(EXPORTED)'
 	@! nm -g --defined-only $(OBJS)/addon/src/*.o | awk 'NF == 3' \

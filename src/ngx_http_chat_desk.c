@@ -149,7 +149,7 @@ static ngx_http_chat_desk_t  ngx_http_chat_desk_actions[] = {
 
     { "sessions", 0, NULL, 0, NULL },
     { "sessions_end", 0, NULL, 0, NULL },
-    { "session_end", 0, NULL, 0, NULL },
+    { "session_revoke", 0, NULL, 0, NULL },
 
     { "teams", 0, NULL, 0, NULL },
     { "team_create", 0,

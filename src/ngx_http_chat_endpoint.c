@@ -78,7 +78,7 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
 
     { NGX_HTTP_DELETE, "/v1/agent/sessions/{id}",
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
-      ngx_http_chat_desk, "session_end" },
+      ngx_http_chat_desk, "session_revoke" },
 
     { NGX_HTTP_GET, "/v1/agents",
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,

@@ -805,7 +805,7 @@ BEGIN
 
     v_need := CASE
         WHEN p_action IN ('agents', 'agent', 'agent_change', 'sessions',
-                          'sessions_end', 'session_end', 'teams')
+                          'sessions_end', 'session_revoke', 'teams')
         THEN 1
         WHEN p_action IN ('agent_create', 'agent_invite', 'team_create',
                           'team_change', 'team_delete', 'audit')
@@ -828,7 +828,7 @@ BEGIN
         WHEN 'sessions' THEN chat.desk_sessions(me, p_session, p_object)
         WHEN 'sessions_end'
         THEN chat.desk_sessions_end(me, p_session, p_object)
-        WHEN 'session_end' THEN chat.desk_session_end(me, p_object)
+        WHEN 'session_revoke' THEN chat.desk_session_end(me, p_object)
         WHEN 'teams' THEN chat.desk_teams(me)
         WHEN 'team_create'
         THEN chat.desk_team_put(me, NULL, p_fresh, v_body)

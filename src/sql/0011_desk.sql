@@ -1010,8 +1010,8 @@ $$;
 -- p_secret the hash of a token that the caller has made.
 
 CREATE OR REPLACE FUNCTION chat.desk_1(p_action text, p_site integer,
-    p_kind text, p_id uuid, p_issued bigint, p_session uuid, p_object uuid, p_fresh uuid,
-    p_secret bytea, p_body text)
+    p_kind text, p_id uuid, p_issued bigint, p_session uuid, p_object uuid,
+    p_fresh uuid, p_secret bytea, p_body text)
 RETURNS TABLE (outcome text, body text) LANGUAGE plpgsql VOLATILE
 SET jit = off AS $$
 DECLARE
@@ -1030,7 +1030,7 @@ BEGIN
 
     v_need := CASE
         WHEN p_action IN ('agents', 'agent', 'agent_change', 'sessions',
-                          'sessions_end', 'session_end', 'teams', 'labels',
+                          'sessions_end', 'session_revoke', 'teams', 'labels',
                           'canned')
         THEN 1
         WHEN p_action IN ('label_create', 'label_delete', 'canned_create',
@@ -1057,7 +1057,7 @@ BEGIN
         WHEN 'sessions' THEN chat.desk_sessions(me, p_session, p_object)
         WHEN 'sessions_end'
         THEN chat.desk_sessions_end(me, p_session, p_object)
-        WHEN 'session_end' THEN chat.desk_session_end(me, p_object)
+        WHEN 'session_revoke' THEN chat.desk_session_end(me, p_object)
         WHEN 'teams' THEN chat.desk_teams(me)
         WHEN 'team_create'
         THEN chat.desk_team_put(me, NULL, p_fresh, v_body)

@@ -1,0 +1,169 @@
+# Every route as every kind of user calls it: what docs/security.md says, in
+# its table "Who may what".
+
+use strict;
+use warnings;
+
+use FindBin;
+use Test::More;
+use ChatTest;
+use ChatTest::Nginx;
+
+my $uploads = build_dir('matrix-files');
+system('rm', '-rf', $uploads);
+
+my $nginx = ChatTest::Nginx->new(workers => 1,
+    http => "chat_upload_path $uploads;",
+    server => 'location /far/ { chat on; chat_site ' . site() . '-far; }')
+    ->start;
+
+my @roles = ('nobody', 'visitor', 'other visitor', 'foreign agent', 'agent',
+             'supervisor', 'admin');
+my %rows = table("$FindBin::Bin/../docs/security.md");
+
+sub table {
+    my ($file) = @_;
+    my %rows;
+
+    open my $in, '<', $file or die "$file: $!\n";
+
+    while (<$in>) {
+        next unless my ($route, $cells) = /^\| `([A-Z]+ v1\/\S*)` \| (.*) \|$/;
+        $rows{$route} = [split / \| /, $cells];
+    }
+
+    return %rows;
+}
+
+agent($_, role => $_) for qw(agent supervisor admin);
+agent('stranger', site => site() . '-far', role => 'admin');
+
+my $target = agent('target');
+my ($n, $owner) = (0, '');
+
+# credentials are new for each cell, since some are ended
+
+sub credential {
+    my ($role) = @_;
+
+    return undef if $role eq 'nobody';
+    return visitor_token($owner) if $role eq 'visitor';
+    return visitor_token("other $owner") if $role eq 'other visitor';
+    return agent_token($role eq 'foreign agent' ? 'stranger' : $role,
+                       new => 1);
+}
+
+sub row {
+    my ($table, %columns) = @_;
+
+    my $id = uuid("row $n");
+    psql("INSERT INTO chat.$table (site, id, "
+         . join(', ', sort keys %columns) . ') VALUES (' . site_id()
+         . ", '$id', " . join(', ', map { quote($columns{$_}) }
+                              sort keys %columns) . ')');
+    return $id;
+}
+
+sub file {
+    my $client = $nginx->client(visitor => $owner);
+    my $id = $client->request('PUT', '/support/v1/attachments/a.txt',
+                              body => 'text')->json->{id};
+    my $talk = conversation($owner);
+
+    $client->post("/support/v1/conversations/$talk/messages",
+                  {client_msg_id => 'f', attachments => [$id]});
+
+    return $id;
+}
+
+my $session_of = sub {
+    agent_token('target', new => 1);
+    return psql("SELECT id FROM chat.agent_session WHERE agent = '$target' "
+                . 'ORDER BY created_at DESC LIMIT 1');
+};
+my $talk = sub { conversation($owner) };
+my $someone = sub { $target };
+
+# the object in the path, and the body
+
+my %object = (
+    'v1/agent/sessions/{id}' => $session_of,
+    'v1/agents/{id}' => $someone,
+    'v1/agents/{id}/setup' => $someone,
+    'v1/agents/{id}/sessions' => $someone,
+    'v1/teams/{id}' => sub { row('team', name => "team $n") },
+    'v1/labels/{id}' => sub { row('label', name => "label$n") },
+    'v1/canned/{id}' => sub { row('canned', shortcut => "c$n", title => 'x',
+                                  text => 'x') },
+    'v1/conversations/{id}' => $talk,
+    'v1/conversations/{id}/events' => $talk,
+    'v1/conversations/{id}/messages' => $talk,
+    'v1/conversations/{id}/read' => $talk,
+    'v1/conversations/{id}/typing' => $talk,
+    'v1/attachments/{id}' => \&file,
+    'v1/stream' => $talk,
+);
+
+my %body = (
+    'POST v1/session' => {mode => 'bearer'},
+    'PATCH v1/session' => {name => 'Ann'},
+    'POST v1/agent/session' => {email => 'nobody@x.test', password => 'x',
+                                mode => 'bearer'},
+    'POST v1/agent/setup' => {token => 'A' x 43, password => 'x' x 12},
+    'POST v1/agents' => {name => 'New', email => 'new%d@x.test'},
+    'PATCH v1/agents/{id}' => {capacity => 2},
+    'POST v1/teams' => {name => 'new %d'},
+    'PATCH v1/teams/{id}' => {name => 'changed %d'},
+    'POST v1/labels' => {name => 'new%d'},
+    'POST v1/canned' => {shortcut => 'new%d', text => 'x'},
+    'PATCH v1/canned/{id}' => {title => 'y'},
+    'POST v1/conversations' => {client_msg_id => 'c%d', text => 'x'},
+    'PATCH v1/conversations/{id}' => {assignee => undef},
+    'POST v1/conversations/{id}/messages' => {client_msg_id => 'm',
+                                              text => 'x'},
+    'POST v1/conversations/{id}/read' => {seq => 1},
+    'POST v1/conversations/{id}/typing' => {on => JSON::PP::true},
+);
+
+for my $route (sort keys %rows) {
+    my ($method, $path) = split / /, $route;
+    my @got;
+
+    for my $role (@roles) {
+        $n++;
+        $owner = "owner$n";
+
+        my $where = "/support/$path";
+        my $id = $object{$path} ? $object{$path}->() : '';
+        my %opt = (token => credential($role));
+
+        if ($path eq 'v1/stream') {
+            $where .= "?conversation=$id&wait=0";
+        } elsif ($method eq 'PUT') {
+            $where =~ s/\{name\}/a.txt/;
+            $opt{body} = 'text';
+        } else {
+            $where =~ s/\{id\}/$id/;
+        }
+
+        if ($body{$route}) {
+            my %json = %{$body{$route}};
+            defined $_ && !ref $_ && s/%d/$n/ for values %json;
+            $opt{json} = \%json;
+        }
+
+        my $status = $nginx->client->request($method, $where, %opt)->status;
+
+        push @got, $status >= 200 && $status < 300 ? 'yes' : $status;
+    }
+
+    is("@got", "@{$rows{$route}}", $route);
+}
+
+is(scalar(grep { @$_ != @roles } values %rows), 0, 'no cell is missing');
+cmp_ok(scalar(keys %rows), '>', 40, 'the table has been read');
+
+$nginx->stop;
+is(join('', $nginx->alarms), '', 'nothing alarming in the log');
+
+done_testing();
