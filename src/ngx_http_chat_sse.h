@@ -32,7 +32,8 @@ typedef struct ngx_http_chat_sse_item_s  ngx_http_chat_sse_item_t;
 /*
  * One stream, in r->pool.  Its items are malloc'ed and hold a reference to
  * their event: nginx may send from them as long as the pool lives, also after
- * the cleanup handlers of the request.
+ * the cleanup handlers of the request.  Their buffers are of the pool and
+ * used again, since filters look at those that have been sent.
  */
 
 typedef struct {
@@ -49,6 +50,7 @@ typedef struct {
     ngx_http_chat_sse_item_t    *first;
     ngx_http_chat_sse_item_t   **last;
     ngx_http_chat_sse_item_t    *unsent;     /* not given to nginx yet */
+    ngx_chain_t                 *spare;      /* of items that were sent */
     ngx_uint_t                   n;
     size_t                       queued;     /* bytes, with those of nginx */
     size_t                       left;       /* of them, not sent */

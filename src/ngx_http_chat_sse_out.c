@@ -20,9 +20,8 @@
 struct ngx_http_chat_sse_item_s {
     ngx_http_chat_sse_item_t  *next;
     ngx_http_chat_event_t     *event;        /* counted, or NULL */
-    ngx_uint_t                 n;
-    ngx_buf_t                  bufs[3];      /* head, JSON, end */
-    ngx_chain_t                links[3];
+    ngx_chain_t               *links;        /* head, JSON, end */
+    ngx_chain_t               *end;          /* the last of them */
     size_t                     size;
     u_char                     head[];
 };
@@ -30,15 +29,16 @@ struct ngx_http_chat_sse_item_s {
 
 static ngx_http_chat_sse_item_t *ngx_http_chat_sse_out_item(
     ngx_http_chat_sse_t *s, size_t size);
-static void ngx_http_chat_sse_out_part(ngx_http_chat_sse_item_t *item,
-    u_char *data, size_t len);
+static ngx_int_t ngx_http_chat_sse_out_part(ngx_http_chat_sse_t *s,
+    ngx_http_chat_sse_item_t *item, u_char *data, size_t len);
 static void ngx_http_chat_sse_out_append(ngx_http_chat_sse_t *s,
     ngx_http_chat_sse_item_t *item);
 static void ngx_http_chat_sse_out_type(ngx_http_chat_event_t *event,
     ngx_str_t *type);
 static ngx_chain_t *ngx_http_chat_sse_out_chain(ngx_http_chat_sse_t *s);
 static void ngx_http_chat_sse_out_sent(ngx_http_chat_sse_t *s);
-static void ngx_http_chat_sse_out_free(ngx_http_chat_sse_item_t *item);
+static void ngx_http_chat_sse_out_free(ngx_http_chat_sse_t *s,
+    ngx_http_chat_sse_item_t *item);
 static void ngx_http_chat_sse_out_cleanup(void *data);
 
 
@@ -82,13 +82,22 @@ ngx_http_chat_sse_out_item(ngx_http_chat_sse_t *s, size_t size)
 }
 
 
-static void
-ngx_http_chat_sse_out_part(ngx_http_chat_sse_item_t *item, u_char *data,
-    size_t len)
+static ngx_int_t
+ngx_http_chat_sse_out_part(ngx_http_chat_sse_t *s,
+    ngx_http_chat_sse_item_t *item, u_char *data, size_t len)
 {
-    ngx_buf_t  *b;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
 
-    b = &item->bufs[item->n];
+    cl = ngx_chain_get_free_buf(s->request->pool, &s->spare);
+    if (cl == NULL) {
+        s->failed = 1;
+        return NGX_ERROR;
+    }
+
+    b = cl->buf;
+
+    ngx_memzero(b, sizeof(ngx_buf_t));
 
     b->pos = data;
     b->last = data + len;
@@ -97,14 +106,17 @@ ngx_http_chat_sse_out_part(ngx_http_chat_sse_item_t *item, u_char *data,
     b->memory = 1;
     b->tag = (ngx_buf_tag_t) &ngx_http_chat_module;
 
-    item->links[item->n].buf = b;
+    if (item->links == NULL) {
+        item->links = cl;
 
-    if (item->n > 0) {
-        item->links[item->n - 1].next = &item->links[item->n];
+    } else {
+        item->end->next = cl;
     }
 
-    item->n++;
+    item->end = cl;
     item->size += len;
+
+    return NGX_OK;
 }
 
 
@@ -144,10 +156,14 @@ ngx_http_chat_sse_out_text(ngx_http_chat_sse_t *s, ngx_str_t *text,
 
     ngx_memcpy(item->head, text->data, text->len);
 
-    ngx_http_chat_sse_out_part(item, item->head, text->len);
+    if (ngx_http_chat_sse_out_part(s, item, item->head, text->len) != NGX_OK)
+    {
+        ngx_http_chat_sse_out_free(s, item);
+        return;
+    }
 
-    item->bufs[0].last_buf = last ? 1 : 0;
-    item->bufs[0].last_in_chain = last ? 1 : 0;
+    item->links->buf->last_buf = last ? 1 : 0;
+    item->links->buf->last_in_chain = last ? 1 : 0;
 
     ngx_http_chat_sse_out_append(s, item);
 }
@@ -175,8 +191,6 @@ ngx_http_chat_sse_out_event(ngx_http_chat_sse_t *s,
         p = ngx_http_chat_cursor_write(p, s->feed.epoch,
                                        event->seq);
         *p++ = '\n';
-
-        s->seq = event->seq;
     }
 
     ngx_http_chat_sse_out_type(event, &type);
@@ -188,9 +202,21 @@ ngx_http_chat_sse_out_event(ngx_http_chat_sse_t *s,
     event->refs++;
     item->event = event;
 
-    ngx_http_chat_sse_out_part(item, item->head, p - item->head);
-    ngx_http_chat_sse_out_part(item, event->json.data, event->json.len);
-    ngx_http_chat_sse_out_part(item, ngx_http_chat_sse_out_end, 2);
+    if (ngx_http_chat_sse_out_part(s, item, item->head, p - item->head)
+        != NGX_OK
+        || ngx_http_chat_sse_out_part(s, item, event->json.data,
+                                      event->json.len)
+           != NGX_OK
+        || ngx_http_chat_sse_out_part(s, item, ngx_http_chat_sse_out_end, 2)
+           != NGX_OK)
+    {
+        ngx_http_chat_sse_out_free(s, item);
+        return;
+    }
+
+    if (event->seq != 0) {
+        s->seq = event->seq;
+    }
 
     ngx_http_chat_sse_out_append(s, item);
 }
@@ -305,7 +331,7 @@ ngx_http_chat_sse_out_send(ngx_http_chat_sse_t *s)
 }
 
 
-/* one chain of all that nginx does not have; it copies the links */
+/* one chain of all that nginx does not have; filters copy the links */
 
 static ngx_chain_t *
 ngx_http_chat_sse_out_chain(ngx_http_chat_sse_t *s)
@@ -317,11 +343,11 @@ ngx_http_chat_sse_out_chain(ngx_http_chat_sse_t *s)
     ll = &out;
 
     for (item = s->unsent; item != NULL; item = item->next) {
-        *ll = &item->links[0];
-        ll = &item->links[item->n - 1].next;
+        *ll = item->links;
+        ll = &item->end->next;
 
         if (item->next == NULL) {
-            item->bufs[item->n - 1].flush = 1;
+            item->end->buf->flush = 1;
         }
     }
 
@@ -337,7 +363,7 @@ static void
 ngx_http_chat_sse_out_sent(ngx_http_chat_sse_t *s)
 {
     size_t                     left;
-    ngx_uint_t                 i;
+    ngx_chain_t               *cl;
     ngx_http_chat_sse_item_t  *item;
 
     left = 0;
@@ -347,8 +373,8 @@ ngx_http_chat_sse_out_sent(ngx_http_chat_sse_t *s)
 
         left = 0;
 
-        for (i = 0; i < item->n; i++) {
-            left += item->bufs[i].last - item->bufs[i].pos;
+        for (cl = item->links; cl != item->end->next; cl = cl->next) {
+            left += cl->buf->last - cl->buf->pos;
         }
 
         if (left != 0) {
@@ -363,7 +389,7 @@ ngx_http_chat_sse_out_sent(ngx_http_chat_sse_t *s)
         ngx_http_chat_counter_add_cell(NGX_HTTP_CHAT_S_BYTES_OUT,
                                        NGX_HTTP_CHAT_T_SSE, item->size);
 
-        ngx_http_chat_sse_out_free(item);
+        ngx_http_chat_sse_out_free(s, item);
     }
 
     if (s->first == NULL) {
@@ -379,9 +405,20 @@ ngx_http_chat_sse_out_sent(ngx_http_chat_sse_t *s)
 }
 
 
+/*
+ * The buffers are not freed: the chunked filter keeps those that it has passed
+ * on, and looks at their tags, until there is something new to be sent.
+ */
+
 static void
-ngx_http_chat_sse_out_free(ngx_http_chat_sse_item_t *item)
+ngx_http_chat_sse_out_free(ngx_http_chat_sse_t *s,
+    ngx_http_chat_sse_item_t *item)
 {
+    if (item->links != NULL) {
+        item->end->next = s->spare;
+        s->spare = item->links;
+    }
+
     if (item->event != NULL) {
         ngx_http_chat_event_release(item->event);
     }
@@ -401,6 +438,6 @@ ngx_http_chat_sse_out_cleanup(void *data)
         item = s->first;
         s->first = item->next;
 
-        ngx_http_chat_sse_out_free(item);
+        ngx_http_chat_sse_out_free(s, item);
     }
 }
