@@ -161,6 +161,10 @@ ngx_http_chat_redis_unsubscribe(ngx_http_chat_redis_t *redis,
 
     case NGX_HTTP_CHAT_REDIS_TODO:
         ngx_http_chat_redis_channel_free(redis, ch);
+
+        /* it may have been the last that the set-up waited for */
+
+        ngx_http_chat_redis_post(&redis->flush);
         break;
 
     case NGX_HTTP_CHAT_REDIS_SENT:
@@ -234,6 +238,8 @@ ngx_http_chat_redis_channel_pump(ngx_http_chat_redis_t *redis)
             return NGX_ERROR;
         }
     }
+
+    ngx_http_chat_redis_channel_check(redis);
 
     return NGX_OK;
 }

@@ -180,7 +180,10 @@ void ngx_http_chat_redis_channel_exit(ngx_http_chat_redis_t *redis);
 /* the fixed channels, before the others; NGX_BUSY */
 ngx_int_t ngx_http_chat_redis_channel_setup(ngx_http_chat_redis_t *redis);
 
-/* sends what is to be sent, as far as there is room; NGX_ERROR: no memory */
+/*
+ * Sends what is to be sent, as far as there is room; may end the set-up.
+ * NGX_ERROR: no memory
+ */
 ngx_int_t ngx_http_chat_redis_channel_pump(ngx_http_chat_redis_t *redis);
 
 /* nothing is received any more, what is wanted is to be asked for */
