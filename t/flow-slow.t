@@ -72,7 +72,13 @@ sub number_is {
 
     my $text = 'x' x 16000;
 
-    message($talk, 'agent dana', $text) for 1 .. 30;
+    # faster than the time after which they are closed
+
+    for my $i (1 .. 30) {
+        $reads->send(type => 'send', conversation => $talk, text => $text,
+                     client_msg_id => "slow-$i");
+        $reads->poll;
+    }
 
     number_is(1, 'a WebSocket that reads nothing is closed', 'slow_closes',
               'websocket');
@@ -251,7 +257,9 @@ $nginx = nginx(workers => 1, name => 'long');
     my $grown = $rss->() - $before;
 
     cmp_ok($events, '>', 10000, 'many events of one stream');
-    cmp_ok($grown, '<', 1024, "grow a worker by less than 1 MB ($grown KB)");
+    # a sanitizer holds back what has been freed
+    cmp_ok($grown, '<', 1024, "grow a worker by less than 1 MB ($grown KB)")
+        if !defined $ENV{ASAN_OPTIONS};
     ok(!$sse->{eof}, 'which goes on');
 }
 

@@ -106,8 +106,9 @@ my $first = $reader->ask(type => 'subscribe', conversation => $busy,
 is_like($first, {type => 'subscribed', more => $true}, 'a first page');
 @seqs = map { $_->{seq} } @{$first->{events}};
 
-while (@seqs < $n + 1 && (my $page = $reader->next('events'))) {
+while ($first->{more} && (my $page = $reader->next('events'))) {
     push @seqs, map { $_->{seq} } @{$page->{events}};
+    $first = $page;
 }
 
 is_deeply(\@seqs, [1 .. $n + 1], 'and what follows');

@@ -287,6 +287,13 @@ ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
 
 
 void
+ngx_http_chat_topic_moved(ngx_http_chat_feed_topic_t *t)
+{
+    t->moved++;
+}
+
+
+void
 ngx_http_chat_topic_changed(ngx_http_chat_id_t *id, int32_t site,
     int64_t seq)
 {
