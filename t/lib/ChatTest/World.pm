@@ -246,6 +246,9 @@ sub grown {
     my $slack = 1024 * (@{$self->{hosts}} + $self->workers);
     my $slots = 64 * $self->workers;
 
+    # buckets of limits, and tables of streams: memory when they are used
+    $slots += 1024 + 256 * $self->workers if $self->{limit} ne 'off';
+
     # of a Redis that is none there may have been no connections before
     my $redis = $self->{fake} ? 2 * $self->workers : 0;
     my @grown;
