@@ -606,9 +606,10 @@ BEGIN
             || ') l JOIN chat.visitor v ON v.id = l.visitor AND v.site = $1'
                ' JOIN chat.event e ON e.conversation = l.id'
                ' AND e.seq = l.message_seq'
+               ' CROSS JOIN LATERAL (SELECT chat.fold(concat_ws(E''\n'','
+               ' v.name, left(e.text, 200))) AS text OFFSET 0) t'
                ' WHERE NOT EXISTS (SELECT FROM unnest($11) w (word)'
-               ' WHERE strpos(chat.fold(coalesce(v.name, '''')), w.word) = 0'
-               ' AND strpos(chat.fold(left(e.text, 200)), w.word) = 0)';
+               ' WHERE strpos(t.text, w.word) = 0)';
     END IF;
 
     RETURN QUERY
