@@ -23,9 +23,19 @@ type ChatEvent = {
     sender: Person;
     visibility?: 'public' | 'internal';
     text?: string;
+    attachments?: Attachment[];
     status?: Status;
     assignee?: Named | null;
     created_at?: string;
+};
+
+type Attachment = {
+    id: string;
+    name: string;
+    type: string;
+    size: number;
+    width?: number;
+    height?: number;
 };
 
 type Status = 'open' | 'pending' | 'snoozed' | 'resolved';
@@ -85,6 +95,8 @@ type Session = {
     token?: string;
     visitor: Visitor;
     conversations: Summary[];
+    /** what files are taken, if any */
+    upload?: { size: number; count: number };
 };
 
 type ProblemBody = {
@@ -119,6 +131,7 @@ type Outgoing = {
     reason: string | null;
     created_at: string;
     expected_seq?: number;
+    attachments?: Attachment[];
 };
 
 type OutgoingChange = Partial<Pick<Outgoing, 'state' | 'reason'>>;

@@ -29,6 +29,8 @@ export default {
     "more.end": "إنهاء المحادثة",
     "more.sound": "تشغيل الصوت",
     "more.quiet": "كتم الصوت",
+    "attach": "إرفاق ملف",
+    "file": "ملف",
     "starting": "جارٍ فتح المحادثة…",
     "close": "إغلاق",
     "here": {

@@ -53,7 +53,7 @@ export function later(api, id, since) {
  */
 export async function begin(api, item) {
     const ack = await api.call('POST', 'conversations', {
-        body: { client_msg_id: item.id, text: item.text },
+        body: message(item),
     });
 
     return { conversation: ack.id, seq: ack.seq, next: ack.next,
@@ -83,6 +83,7 @@ export function message(item) {
     return {
         client_msg_id: item.id,
         text: item.text,
+        attachments: item.attachments?.map((it) => it.id),
         visibility: item.visibility === 'internal' ? 'internal' : undefined,
         expected_seq: item.expected_seq,
     };

@@ -17,6 +17,8 @@ const SEND = 'M3.4 20.4 21 12 3.4 3.6l-.1 6.6L15 12 3.3 13.8Z';
  * @param {(text: string) => void} options.onsend
  * @param {(text: string) => void} [options.oninput]
  * @param {Node[]} [options.extra] controls before the button
+ * @param {() => boolean | undefined} [options.more] whether what goes along
+ *     with a text, or without one, is ready
  */
 export function createComposer(options) {
     const bytes = new TextEncoder();
@@ -42,14 +44,17 @@ export function createComposer(options) {
         attr(input, 'aria-invalid', long ? 'true' : null);
         attr(input, 'aria-describedby', long ? 'long' : null);
         text(hint, long && options.long || '');
+        const more = options.more?.();
+
         attr(button, 'aria-disabled',
-             value.trim() === '' || long ? 'true' : null);
+             more === false || long || (!more && value.trim() === '')
+             ? 'true' : null);
     };
 
     const submit = () => {
         const value = input.value.trim();
 
-        if (value === '' || button.getAttribute('aria-disabled')) {
+        if (button.getAttribute('aria-disabled')) {
             return;
         }
 
@@ -88,6 +93,7 @@ export function createComposer(options) {
         element,
         input,
         button,
+        fit,
 
         /** @param {string} value */
         set(value) {

@@ -27,6 +27,25 @@ const MOST = 16384;
 
 
 /**
+ * An attachment: pictures are shown, everything else is saved.
+ *
+ * @param {Attachment} it
+ */
+function file(it) {
+    const url = `../v1/attachments/${it.id}?role=agent`;
+    const drawn = it.width && it.height
+                  && /^image\/(png|jpeg|gif|webp|avif)$/.test(it.type);
+
+    return h('div', { class: 'file' },
+             h('a', { href: url, target: '_blank', rel: 'noopener',
+                      download: drawn ? null : it.name },
+               ...(drawn ? [h('img', { src: url, alt: '', width: it.width,
+                                       height: it.height })] : []),
+               h('bdi', {}, it.name)));
+}
+
+
+/**
  * The selected conversation.
  *
  * @param {I18n} i18n
@@ -44,7 +63,7 @@ export function createTalk(i18n, actions) {
     const log = createLog({
         i18n, label: t('log.label'), other: 'visitor',
         onearlier: actions.earlier, onseen: actions.seen,
-        onretry: actions.retry, ondiscard: actions.discard,
+        onretry: actions.retry, ondiscard: actions.discard, file,
     });
 
     const typing = createTyping((on) => actions.typing(shown, on,

@@ -21,6 +21,8 @@ export default {
     "more.end": "End conversation",
     "more.sound": "Turn sound on",
     "more.quiet": "Turn sound off",
+    "attach": "Attach a file",
+    "file": "File",
     "starting": "Opening the conversation…",
     "close": "Close",
     "here": {

@@ -23,6 +23,8 @@ export default {
     "more.end": "סיום השיחה",
     "more.sound": "הפעלת צליל",
     "more.quiet": "השתקת צליל",
+    "attach": "צירוף קובץ",
+    "file": "קובץ",
     "starting": "השיחה נפתחת…",
     "close": "סגירה",
     "here": {

@@ -33,6 +33,7 @@ const RUN = 300000;
  * @param {(seq: number) => void} options.onseen the log's end was in view
  * @param {(id: string) => void} options.onretry
  * @param {(id: string) => void} options.ondiscard
+ * @param {(it: Attachment) => Node} options.file shows an attachment
  */
 export function createLog(options) {
     const { i18n } = options;
@@ -200,11 +201,13 @@ function createLine(line, options) {
     }
 
     const id = line.item?.id || line.event?.client_msg_id || '';
-    const body = (line.item || line.event)?.text || '';
+    const { text: body = '', attachments = [] } = /** @type {any} */ (
+        line.item || line.event);
 
     return h('li', { class: 'line' },
              h('p', { class: 'who' }),
-             h('div', { class: 'bubble' }, ...paragraphs(body)),
+             h('div', { class: 'bubble' }, ...(body && paragraphs(body)),
+               ...attachments.map(options.file)),
              h('p', { class: 'meta', 'aria-live': 'off' }),
              h('div', { class: 'again', hidden: true },
                h('button', { type: 'button',

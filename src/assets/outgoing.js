@@ -50,7 +50,8 @@ export function without(list, id) {
 export function acknowledged(item, ack, sender) {
     return { type: 'message', seq: ack.seq, id: ack.id,
              client_msg_id: item.id, sender, visibility: item.visibility,
-             text: item.text, created_at: ack.created_at || item.created_at };
+             text: item.text, created_at: ack.created_at || item.created_at,
+             ...item.attachments && { attachments: item.attachments } };
 }
 
 

@@ -102,7 +102,10 @@ export async function transcript(api, id, i18n) {
         const who = kind === 'visitor' ? i18n.t('who.me')
                     : plainName(name || '') || i18n.t(`who.${kind}`);
 
-        return `${i18n.full(it.created_at || '')} ${who}\n${it.text}\n`;
+        const lines = [it.text, ...(it.attachments || []).map(
+            ({ name }) => `[${name}]`)].filter(Boolean).join('\n');
+
+        return `${i18n.full(it.created_at || '')} ${who}\n${lines}\n`;
     }).join('\n');
 }
 

@@ -27,14 +27,14 @@ const FOLLOWED = 3;
  * @property {Outgoing[]} outgoing of all conversations
  * @property {Line} line
  * @property {string | null} problem a problem code
+ * @property {Session['upload']} [upload]
  */
 
 /**
  * @typedef {{type: 'opened'} | {type: 'closed'}
  *     | {type: 'visible', visible: boolean}
  *     | {type: 'starting'}
- *     | {type: 'session', visitor: Visitor, conversations: Summary[],
- *        lane: string}
+ *     | ({type: 'session', lane: string} & Session)
  *     | {type: 'ready'}
  *     | {type: 'failed', problem: string}
  *     | {type: 'view', view: 'talk' | 'list'}
@@ -94,7 +94,7 @@ export function reduce(state, event) {
         return { ...state, phase: 'starting', problem: null };
 
     case 'session':
-        return session(state, event.visitor, event.conversations, event.lane);
+        return session(state, event);
 
     case 'ready':
         return { ...state, phase: 'ready' };
@@ -200,12 +200,11 @@ function reduceTalk(state, talk, event) {
 
 /**
  * @param {WidgetState} state
- * @param {Visitor} visitor
- * @param {Summary[]} conversations
- * @param {string} lane of a conversation that has not begun
+ * @param {Session & {lane: string}} answer its lane is that of a conversation
+ *     that has not begun
  * @returns {WidgetState}
  */
-function session(state, visitor, conversations, lane) {
+function session(state, { visitor, conversations, lane, upload }) {
     const known = state.visitor === null || state.visitor.id === visitor.id;
     const chosen = beginning(state) && state.list.length > 0
                    || state.outgoing.some((it) => it.lane === state.lane)
@@ -215,6 +214,7 @@ function session(state, visitor, conversations, lane) {
     return {
         ...state,
         visitor,
+        upload,
         list: ordered(conversations),
         talk: known ? state.talk : null,
         lane: kept || current(conversations)?.id

@@ -14,10 +14,12 @@ const MOST = 16384;
 const CROSS = 'M6.7 5.3 12 10.6l5.3-5.3 1.4 1.4-5.3 5.3 5.3 5.3-1.4 1.4'
               + '-5.3-5.3-5.3 5.3-1.4-1.4 5.3-5.3-5.3-5.3Z';
 const BACK = 'm14.3 5.3 1.4 1.4-5.3 5.3 5.3 5.3-1.4 1.4L7.6 12Z';
+const PLUS = 'M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6Z';
 const MORE = 'M6 10a2 2 0 1 1 0 4 2 2 0 0 1 0-4Zm6 0a2 2 0 1 1 0 4 2 2 0 0 1 '
              + '0-4Zm6 0a2 2 0 1 1 0 4 2 2 0 0 1 0-4Z';
 
 const listing = part((suffix) => import('./widget-list.js' + suffix));
+const attaching = part((suffix) => import('./widget-attach.js' + suffix));
 const extras = part((suffix) => import('./widget-more.js' + suffix));
 
 
@@ -32,7 +34,8 @@ const extras = part((suffix) => import('./widget-more.js' + suffix));
  * @property {() => Promise<void>} end the conversation
  * @property {(seq: number) => void} seen
  * @property {(on: boolean) => boolean} typing
- * @property {(text: string) => void} send
+ * @property {(text: string, files?: Attachment[]) => void} send
+ * @property {ReturnType<typeof import('./remember.js').remember>} memory
  * @property {(text: string) => void} draft
  * @property {() => string} drafted
  * @property {(id: string) => void} retry
@@ -59,9 +62,14 @@ export function createView(frame, i18n, actions) {
     const listening = new AbortController();
     const { signal } = listening;
 
+    /** @type {ReturnType<typeof
+     *     import('./widget-attach.js').createAttach> | null} */
+    let files = null;
+
     const composer = createComposer({
         label: t('composer.label'), send: t('composer.send'), most: MOST,
-        long: t('problem.too_large'), onsend: actions.send,
+        long: t('problem.too_large'), more: () => files?.ready(),
+        onsend: (value) => actions.send(value, files?.take()),
         oninput(value) {
             typing?.input(value);
             actions.draft(value);
@@ -73,6 +81,8 @@ export function createView(frame, i18n, actions) {
         h('button', { 'type': 'button', 'class': 'tool', 'aria-label': label,
                       'title': label, onclick }, icon(path, mirror));
 
+    const plus = button(t('attach'), PLUS, async () =>
+        (await attachments()).choose());
     const title = h('h2', { id: 'title' });
     const here = h('p', { class: 'here', hidden: true });
     const back = button(t('list'), BACK, actions.list, true);
@@ -148,6 +158,41 @@ export function createView(frame, i18n, actions) {
             closeMenu();
         }
     });
+
+    /* Files that are pasted, or dropped anywhere. */
+    for (const name of ['paste', 'dragover', 'drop']) {
+        panel.addEventListener(name, (/** @type {any} */ event) => {
+            const data = event.clipboardData || event.dataTransfer;
+
+            if (plus.isConnected && data?.types.includes('Files')) {
+                /* the browser empties its list when the event is over */
+                const more = [...data.files];
+
+                event.preventDefault();
+                attachments().then((all) => all.add(more));
+            }
+        });
+    }
+
+    async function attachments() {
+        const { createAttach } = await attaching();
+
+        return files || (files = createAttach({
+            adopt, attr, h, text, i18n, actions, composer,
+            limit: shown?.upload || { size: 0, count: 0 } }));
+    }
+
+    /** @param {Attachment} it */
+    function file(it) {
+        const slot = h('div', { class: 'file' }, plainName(it.name));
+
+        attachments().then((all) => {
+            all.show(slot, it);
+            log?.follow();
+        });
+
+        return slot;
+    }
 
     /* The page was resized across the border of the two kinds of dialog. */
     narrow.addEventListener('change', () => {
@@ -368,7 +413,7 @@ export function createView(frame, i18n, actions) {
             log = createLog({
                 i18n, label: t('log.label'), other: 'agent', eager: true,
                 onearlier: actions.earlier, onseen: actions.seen,
-                onretry: actions.retry, ondiscard: actions.discard,
+                onretry: actions.retry, ondiscard: actions.discard, file,
             });
             typing = createTyping(actions.typing);
             typists = createTypingLine(i18n);
@@ -414,6 +459,14 @@ export function createView(frame, i18n, actions) {
         update(state) {
             shown = state;
             closed(state);
+
+            if (state.upload && !plus.isConnected) {
+                composer.input.before(plus);
+
+                if (actions.memory.draft('#files')) {
+                    attachments();
+                }
+            }
 
             if (state.view === 'talk') {
                 list.dataset.shown = '';

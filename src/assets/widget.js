@@ -74,11 +74,17 @@ export async function mount(frame) {
         /** @param {boolean} on */
         typing: (on) => live?.typing(on) || false,
 
-        /** @param {string} text */
-        async send(text) {
+        memory,
+
+        /**
+         * @param {string} text
+         * @param {Attachment[]} [files]
+         */
+        async send(text, files) {
             const { lane } = store.get();
-            const item = newOutgoing(uuid(), lane, text, 'public',
-                                     new Date().toISOString());
+            const item = { ...newOutgoing(uuid(), lane, text, 'public',
+                                          new Date().toISOString()),
+                           attachments: files };
 
             store.dispatch({ type: 'queued', item });
             memory.talk(lane);
@@ -213,9 +219,7 @@ export async function mount(frame) {
             live?.reset();
         }
 
-        store.dispatch({ type: 'session', visitor: answer.visitor,
-                         conversations: answer.conversations,
-                         lane: fresh() });
+        store.dispatch({ ...answer, type: 'session', lane: fresh() });
         if (beginning(store.get())) {
             /* What another tab is about to begin is left to it. */
             memory.talk(memory.last().startsWith('new:') ? memory.last() : '');

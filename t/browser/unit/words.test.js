@@ -160,3 +160,18 @@ test('what the pages may not use', () => {
 
     assert.doesNotMatch(source('console.html'), /<script>|style=|\son\w+=/);
 });
+
+
+test('attachments have the same words in every language', async () => {
+    const { WORDS } = await import('../../../src/assets/widget-attach.js');
+    const { en } = WORDS;
+
+    for (const [lang, words] of Object.entries(WORDS)) {
+        assert.deepEqual(Object.keys(words), Object.keys(en), lang);
+
+        for (const [key, text] of Object.entries(words)) {
+            assert.deepEqual(placeholders(text), placeholders(en[key]),
+                             `${lang} ${key}`);
+        }
+    }
+});
