@@ -5,7 +5,8 @@
 
 
 /*
- * Sources: t/unit/feed_core.c src/ngx_http_chat_append.c
+ * Sources: t/unit/feed_core.c t/unit/pg_result.c
+ * Sources: src/ngx_http_chat_append.c
  * Sources: src/ngx_http_chat_batch.c src/ngx_http_chat_event.c
  * Sources: src/ngx_http_chat_row.c src/ngx_http_chat_id.c
  * Sources: src/ngx_http_chat_json.c
@@ -15,6 +16,7 @@
 #include "ngx_http_chat_append.h"
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_store.h"
+#include "pg_result.h"
 #include "unit.h"
 
 
@@ -23,8 +25,7 @@
  * which order their answers come.
  */
 
-#define ROWS  128
-#define COLS  20
+#define ROWS  PG_RESULT_ROWS
 
 
 /* a batch on its way, and what it is about */
@@ -37,13 +38,6 @@ typedef struct {
     ngx_uint_t                data[ROWS];    /* is not NULL */
     ngx_uint_t                alone;
 } batch_t;
-
-
-struct pg_result {
-    int                       rows;
-    int                       len[ROWS][COLS];
-    char                      cell[ROWS][COLS][24];
-};
 
 
 static batch_t                batches[8];
@@ -423,7 +417,7 @@ answer(batch_t *b, const char *outcomes)
     u_char      number[8];
     ngx_uint_t  i, c, conversation;
 
-    memset(result.len, 0xff, sizeof(result.len));
+    pg_result_clear(&result, ROWS);
     result.rows = (int) b->n;
 
     for (i = 0; i < b->n; i++) {
@@ -601,29 +595,3 @@ void ngx_http_chat_counter_add(ngx_http_chat_counter_e counter,
     ngx_int_t n) { }
 void ngx_http_chat_counter_observe(ngx_http_chat_counter_e counter,
     uint64_t n) { }
-
-
-/* libpq */
-
-int PQntuples(const PGresult *res) { return res->rows; }
-int PQnfields(const PGresult *res) { return COLS; }
-
-int
-PQgetisnull(const PGresult *res, int row, int col)
-{
-    return res->len[row][col] < 0;
-}
-
-
-int
-PQgetlength(const PGresult *res, int row, int col)
-{
-    return res->len[row][col];
-}
-
-
-char *
-PQgetvalue(const PGresult *res, int row, int col)
-{
-    return (char *) res->cell[row][col];
-}

@@ -435,7 +435,7 @@ sim_finish(ngx_uint_t i)
     calls[i] = calls[--ncalls];
 
     if (c->call.rc == NGX_OK) {
-        ngx_memset(result.len, 0xff, sizeof(result.len));
+        pg_result_clear(&result, SIM_PAGE + 1);
         c->call.res = &result;
 
         if (c->query == NGX_HTTP_CHAT_Q_SWEEP) {

@@ -11,6 +11,7 @@
 #include "ngx_http_chat.h"
 #include "ngx_http_chat_bus.h"
 #include "ngx_http_chat_store.h"
+#include "pg_result.h"
 
 
 /*
@@ -24,19 +25,6 @@
 #define SIM_ENDED          1                 /* an agent's session begins with
                                               * it, a visitor's token is as
                                               * old: it has ended */
-
-
-/* a result of libpq */
-
-#define SIM_COLUMNS        20
-#define SIM_ROWS           (SIM_PAGE + 1)
-#define SIM_CELL           400
-
-struct pg_result {
-    int                       rows;
-    int                       len[SIM_ROWS][SIM_COLUMNS];
-    char                      cell[SIM_ROWS][SIM_COLUMNS][SIM_CELL];
-};
 
 
 typedef struct {

@@ -24,29 +24,3 @@ void ngx_http_chat_counter_add_cell(ngx_http_chat_counter_e counter,
     ngx_uint_t cell, ngx_int_t n) { }
 void ngx_http_chat_counter_observe(ngx_http_chat_counter_e counter,
     uint64_t n) { }
-
-
-/* libpq */
-
-int PQntuples(const PGresult *res) { return res->rows; }
-int PQnfields(const PGresult *res) { return SIM_COLUMNS; }
-
-int
-PQgetisnull(const PGresult *res, int row, int col)
-{
-    return res->len[row][col] < 0;
-}
-
-
-int
-PQgetlength(const PGresult *res, int row, int col)
-{
-    return res->len[row][col];
-}
-
-
-char *
-PQgetvalue(const PGresult *res, int row, int col)
-{
-    return (char *) res->cell[row][col];
-}

@@ -6,6 +6,7 @@
 
 /*
  * Sources: t/unit/feed_sim.c t/unit/feed_core.c t/unit/feed_stub.c
+ * Sources: t/unit/pg_result.c
  * Sources: src/ngx_http_chat_tree.c
  * Sources: src/ngx_http_chat_hub.c src/ngx_http_chat_topic.c
  * Sources: src/ngx_http_chat_feed.c src/ngx_http_chat_feed_read.c
