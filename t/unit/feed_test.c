@@ -6,7 +6,6 @@
 
 /*
  * Sources: t/unit/feed_sim.c t/unit/feed_core.c t/unit/feed_stub.c
- * Sources: t/unit/pg_result.c
  * Sources: src/ngx_http_chat_hub.c src/ngx_http_chat_topic.c
  * Sources: src/ngx_http_chat_feed.c src/ngx_http_chat_feed_read.c
  * Sources: src/ngx_http_chat_state.c src/ngx_http_chat_publish.c
@@ -14,7 +13,7 @@
  * Sources: src/ngx_http_chat_event.c src/ngx_http_chat_presence.c
  * Sources: src/ngx_http_chat_participant.c src/ngx_http_chat_row.c
  * Sources: src/ngx_http_chat_id.c src/ngx_http_chat_json.c
- * Sources: src/ngx_http_chat_tree.c
+ * Sources: src/ngx_http_chat_tree.c t/unit/pg_result.c
  */
 
 
