@@ -78,6 +78,9 @@ typedef struct {
     size_t                    upload_quota;  /* of a visitor in a day */
     off_t                     max_body;      /* client_max_body_size */
     ngx_http_chat_limit_conf_t  *limit;
+    ngx_http_complex_value_t *identity;      /* three: id, name, e-mail; NULL
+                                              * is none; an unset one is
+                                              * without lengths and value */
     ngx_str_t                 prefix;        /* "/support/": location name */
 } ngx_http_chat_loc_conf_t;
 
@@ -124,6 +127,7 @@ typedef ngx_int_t (*ngx_http_chat_handler_pt)(ngx_http_request_t *r,
 #define NGX_HTTP_CHAT_FILE           0x40    /* the handler reads the body */
 #define NGX_HTTP_CHAT_SHOWN          0x80    /* by pages, which can set no
                                               * header: "role" in the query */
+#define NGX_HTTP_CHAT_ARRAY          0x100   /* the body is an array */
 
 struct ngx_http_chat_route_s {
     ngx_uint_t                method;        /* NGX_HTTP_GET, ... */

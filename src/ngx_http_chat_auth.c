@@ -140,6 +140,18 @@ ngx_http_chat_auth_same_origin(ngx_http_request_t *r,
 }
 
 
+ngx_uint_t
+ngx_http_chat_auth_foreign(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
+{
+    static ngx_str_t  fetch_site = ngx_string("sec-fetch-site");
+    static ngx_str_t  origin = ngx_string("origin");
+
+    return (ngx_http_chat_header_find(r, &fetch_site, NULL) != NULL
+            || ngx_http_chat_header_find(r, &origin, NULL) != NULL)
+           && !ngx_http_chat_auth_same_origin(r, ctx);
+}
+
+
 static ngx_uint_t
 ngx_http_chat_auth_secure(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {

@@ -93,4 +93,9 @@ ngx_int_t ngx_http_chat_auth_sign_out(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
 
+/* a page of another origin has made a browser send the request */
+ngx_uint_t ngx_http_chat_auth_foreign(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
+
 #endif /* _NGX_HTTP_CHAT_AUTH_H_INCLUDED_ */

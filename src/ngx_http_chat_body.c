@@ -162,7 +162,9 @@ ngx_http_chat_body_parse(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
         return ngx_http_chat_body_failed(rc);
     }
 
-    ctx->body = ngx_http_chat_fields_load(text.data, text.len, &detail);
+    ctx->body = (ctx->route->flags & NGX_HTTP_CHAT_ARRAY)
+                ? ngx_http_chat_fields_array(text.data, text.len, &detail)
+                : ngx_http_chat_fields_load(text.data, text.len, &detail);
 
     if (ctx->body == NULL) {
 

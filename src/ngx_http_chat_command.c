@@ -39,8 +39,9 @@ static void ngx_http_chat_command_created(ngx_http_chat_call_t *call);
 static void ngx_http_chat_command_changed(ngx_http_chat_call_t *call);
 static void ngx_http_chat_command_page(ngx_http_chat_command_t *cmd,
     ngx_http_chat_page_t *page);
-static ngx_int_t ngx_http_chat_command_which(ngx_http_chat_command_t *cmd,
-    PGresult *res);
+static void ngx_http_chat_command_responded(ngx_http_chat_call_t *call);
+static ngx_int_t ngx_http_chat_command_which(PGresult *res,
+    ngx_http_chat_id_t *id);
 static void ngx_http_chat_command_typed(ngx_http_chat_call_t *call);
 static void ngx_http_chat_command_was_read(ngx_http_chat_call_t *call);
 static void ngx_http_chat_command_mark(ngx_http_chat_command_t *cmd,
@@ -183,8 +184,8 @@ ngx_http_chat_command_send(ngx_http_chat_actor_t *actor,
     args.conversation = &cmd->conversation;
     args.client_id = &message->client_id;
     args.text = &message->text;
-    args.data = NULL;
     args.files = &message->files;
+    args.data = message->card.len != 0 ? &message->card : NULL;
     args.expected = message->expected;
     args.internal = message->internal;
 
@@ -354,8 +355,11 @@ ngx_http_chat_command_created(ngx_http_chat_call_t *call)
     ngx_http_chat_page_t      page;
     ngx_http_chat_command_t  *cmd;
 
+    cmd = call->data;
+
     if (call->rc == NGX_OK
-        && ngx_http_chat_command_which(call->data, call->res) != NGX_OK)
+        && ngx_http_chat_command_which(call->res, &cmd->conversation)
+           != NGX_OK)
     {
         call->rc = NGX_ERROR;
     }
@@ -373,10 +377,60 @@ ngx_http_chat_command_created(ngx_http_chat_call_t *call)
 }
 
 
-/* a repeat gives the conversation that is there already: {"id": "..."} */
+ngx_http_chat_command_t *
+ngx_http_chat_command_respond(ngx_http_chat_actor_t *actor,
+    ngx_http_chat_id_t *conversation, int64_t seq, ngx_str_t *client_id,
+    ngx_str_t *response, ngx_http_chat_command_pt done, void *data)
+{
+    ngx_http_chat_id_t        id;
+    ngx_http_chat_args_t      args;
+    ngx_http_chat_command_t  *cmd;
+
+    if (ngx_http_chat_id_make(&id) != NGX_OK) {
+        return NULL;
+    }
+
+    cmd = ngx_http_chat_command_begin(actor, conversation, &args, done, data);
+    if (cmd == NULL) {
+        return NULL;
+    }
+
+    ngx_http_chat_arg_id(&args, &id);
+    ngx_http_chat_arg_text(&args, client_id);
+    ngx_http_chat_arg_int8(&args, seq);
+    ngx_http_chat_arg_text(&args, response);
+
+    return ngx_http_chat_command_call(cmd, NGX_HTTP_CHAT_Q_RESPOND, &args,
+                                      ngx_http_chat_command_responded);
+}
+
+
+static void
+ngx_http_chat_command_responded(ngx_http_chat_call_t *call)
+{
+    ngx_http_chat_page_t      page;
+    ngx_http_chat_command_t  *cmd;
+
+    cmd = call->data;
+
+    if (call->rc == NGX_OK
+        && ngx_http_chat_command_which(call->res, &cmd->id) != NGX_OK)
+    {
+        call->rc = NGX_ERROR;
+    }
+
+    cmd = ngx_http_chat_command_answered(call, &page);
+
+    if (cmd != NULL) {
+        ngx_http_chat_command_page(cmd, &page);
+    }
+}
+
+
+/* a repeat gives what is there already: {"id": "..."} */
 
 static ngx_int_t
-ngx_http_chat_command_which(ngx_http_chat_command_t *cmd, PGresult *res)
+ngx_http_chat_command_which(PGresult *res, ngx_http_chat_id_t *id)
 {
     u_char     *p, *last;
     ngx_str_t   body;
@@ -399,8 +453,7 @@ ngx_http_chat_command_which(ngx_http_chat_command_t *cmd, PGresult *res)
         return NGX_ERROR;
     }
 
-    return ngx_http_chat_id_parse(&cmd->conversation, p,
-                                  NGX_HTTP_CHAT_ID_LEN);
+    return ngx_http_chat_id_parse(id, p, NGX_HTTP_CHAT_ID_LEN);
 }
 
 

@@ -48,6 +48,7 @@ typedef struct {
     ngx_str_t                 client_id;
     ngx_str_t                 text;          /* empty only with files */
     ngx_http_chat_ids_t       files;         /* NGX_HTTP_CHAT_FILES_MAX */
+    ngx_str_t                 card;          /* {"card": ...}; empty: none */
     int64_t                   expected;      /* -1: none */
     unsigned                  internal:1;
 } ngx_http_chat_message_t;
@@ -80,6 +81,12 @@ ngx_int_t ngx_http_chat_command_missed(ngx_http_chat_command_t *cmd,
 /* a new conversation with its first message; cmd->conversation is set */
 ngx_http_chat_command_t *ngx_http_chat_command_create(
     ngx_http_chat_actor_t *actor, ngx_http_chat_message_t *message,
+    ngx_http_chat_command_pt done, void *data);
+
+/* response (JSON) to the card of the message seq; cmd->id is the event's */
+ngx_http_chat_command_t *ngx_http_chat_command_respond(
+    ngx_http_chat_actor_t *actor, ngx_http_chat_id_t *conversation,
+    int64_t seq, ngx_str_t *client_id, ngx_str_t *response,
     ngx_http_chat_command_pt done, void *data);
 
 ngx_http_chat_command_t *ngx_http_chat_command_read(

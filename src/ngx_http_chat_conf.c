@@ -442,6 +442,71 @@ ngx_http_chat_conf_add_site(ngx_conf_t *cf, ngx_str_t *name)
 }
 
 
+/* <id> [name=<name>] [email=<email>], or "off" */
+
+char *
+ngx_http_chat_conf_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_chat_loc_conf_t *lcf = conf;
+
+    ngx_str_t                         *value, text;
+    ngx_uint_t                         i, n;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (lcf->identity != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        lcf->identity = NULL;
+        return NGX_CONF_OK;
+    }
+
+    lcf->identity = ngx_pcalloc(cf->pool,
+                                3 * sizeof(ngx_http_complex_value_t));
+    if (lcf->identity == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        text = value[i];
+        n = 0;
+
+        if (i > 1 && ngx_strncmp(text.data, "name=", 5) == 0) {
+            n = 1;
+            text.data += 5;
+            text.len -= 5;
+
+        } else if (i > 1 && ngx_strncmp(text.data, "email=", 6) == 0) {
+            n = 2;
+            text.data += 6;
+            text.len -= 6;
+        }
+
+        if ((i > 1 && n == 0) || lcf->identity[n].value.data != NULL) {
+            return ngx_http_chat_conf_refuse(cf, cmd, &value[i],
+                                             "\"name=<value>\" and "
+                                             "\"email=<value>\" after the "
+                                             "identity");
+        }
+
+        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+        ccv.cf = cf;
+        ccv.value = &text;
+        ccv.complex_value = &lcf->identity[n];
+
+        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 char *
 ngx_http_chat_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {

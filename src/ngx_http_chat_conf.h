@@ -37,6 +37,8 @@ char *ngx_http_chat_conf_thread_pool(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_chat_conf_site(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_chat_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_chat_conf_identity(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_chat_conf_secure(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_chat_conf_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

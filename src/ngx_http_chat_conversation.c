@@ -92,6 +92,9 @@ static ngx_http_chat_field_t  ngx_http_chat_send_fields[] = {
       offsetof(ngx_http_chat_send_t, message.files), -1,
       NGX_HTTP_CHAT_FILES_MAX, NULL },
 
+    { "card", NGX_HTTP_CHAT_F_CARD, 0,
+      offsetof(ngx_http_chat_send_t, message.card), -1, 0, NULL },
+
     { "visibility", NGX_HTTP_CHAT_F_ENUM, 0,
       offsetof(ngx_http_chat_send_t, visibility), -1, 0,
       ngx_http_chat_visibilities },
@@ -378,12 +381,17 @@ ngx_http_chat_conversation_send(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_send_fields, 5, s, &rc)
+    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_send_fields, 6, s, &rc)
         != NGX_OK
         || ngx_http_chat_query_limit(r, ctx, NGX_HTTP_CHAT_LIMIT_SEND, &rc)
            != NGX_OK)
     {
         return rc;
+    }
+
+    if (s->message.card.len != 0 && ctx->actor.kind != NGX_HTTP_CHAT_AGENT) {
+        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_FORBIDDEN,
+                                           "card", "it is for agents");
     }
 
     ctx->data = s;

@@ -58,6 +58,11 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       NGX_HTTP_CHAT_VISITOR, NGX_HTTP_CHAT_VISITOR, 0, 0,
       ngx_http_chat_session_end, "session_end" },
 
+    { NGX_HTTP_POST, "/v1/track",
+      NGX_HTTP_CHAT_VISITOR, NGX_HTTP_CHAT_VISITOR,
+      NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_ARRAY, NGX_HTTP_CHAT_MESSAGE_BODY,
+      ngx_http_chat_session_track, "track" },
+
     { NGX_HTTP_POST, "/v1/agent/session",
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_ANYONE,
       NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SIGN_IN, NGX_HTTP_CHAT_SMALL_BODY,
@@ -189,6 +194,11 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
       NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_MESSAGE_BODY,
       ngx_http_chat_conversation_send, "send" },
+
+    { NGX_HTTP_POST, "/v1/conversations/{id}/responses",
+      NGX_HTTP_CHAT_VISITOR, NGX_HTTP_CHAT_VISITOR,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_MESSAGE_BODY,
+      ngx_http_chat_respond, "respond" },
 
     { NGX_HTTP_POST, "/v1/conversations/{id}/read",
       NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,

@@ -17,7 +17,9 @@ ngx_int_t ngx_http_chat_visitor_session(ngx_http_request_t *r,
 ngx_int_t ngx_http_chat_visitor_create(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
-/* session: PATCH and DELETE v1/session */
+/* session: PATCH and DELETE v1/session, POST v1/track */
+ngx_int_t ngx_http_chat_session_track(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
 ngx_int_t ngx_http_chat_session_put(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 ngx_int_t ngx_http_chat_session_end(ngx_http_request_t *r,
@@ -45,6 +47,10 @@ ngx_int_t ngx_http_chat_desk(ngx_http_request_t *r,
 
 /* setup: POST v1/agent/setup */
 ngx_int_t ngx_http_chat_setup(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
+/* respond: POST v1/conversations/{id}/responses */
+ngx_int_t ngx_http_chat_respond(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
 /* stream: GET v1/stream, by one of the transports below */

@@ -4,12 +4,15 @@
  */
 
 
+#include "ngx_http_chat_card.h"
 #include "ngx_http_chat_fields.h"
 
 
 #define NGX_HTTP_CHAT_CLIENT_ID_LEN  64
 
 
+static json_t *ngx_http_chat_fields_value(u_char *p, size_t len,
+    const char **detail);
 static const char *ngx_http_chat_fields_scan(u_char *p, size_t len);
 static const char *ngx_http_chat_fields_reason(json_error_t *error);
 static ngx_int_t ngx_http_chat_fields_one(json_t *value,
@@ -31,12 +34,48 @@ static ngx_int_t ngx_http_chat_fields_ids(json_t *value, size_t max,
     ngx_http_chat_ids_t *ids, ngx_pool_t *pool, const char **detail);
 static ngx_int_t ngx_http_chat_fields_text(json_t *value, size_t max,
     ngx_uint_t flags, ngx_str_t *s, ngx_pool_t *pool, const char **detail);
+static ngx_int_t ngx_http_chat_fields_card(json_t *value, ngx_str_t *s,
+    ngx_pool_t *pool, const char **detail);
 static const char *ngx_http_chat_fields_unknown(json_t *object,
     ngx_http_chat_field_t *fields, ngx_uint_t n);
 
 
 json_t *
 ngx_http_chat_fields_load(u_char *p, size_t len, const char **detail)
+{
+    json_t  *object;
+
+    object = ngx_http_chat_fields_value(p, len, detail);
+
+    if (object != NULL && !json_is_object(object)) {
+        json_decref(object);
+        *detail = "a JSON object is expected";
+        return NULL;
+    }
+
+    return object;
+}
+
+
+json_t *
+ngx_http_chat_fields_array(u_char *p, size_t len, const char **detail)
+{
+    json_t  *array;
+
+    array = ngx_http_chat_fields_value(p, len, detail);
+
+    if (array != NULL && !json_is_array(array)) {
+        json_decref(array);
+        *detail = "a JSON array is expected";
+        return NULL;
+    }
+
+    return array;
+}
+
+
+static json_t *
+ngx_http_chat_fields_value(u_char *p, size_t len, const char **detail)
 {
     json_t        *object;
     json_error_t   error;
@@ -51,12 +90,6 @@ ngx_http_chat_fields_load(u_char *p, size_t len, const char **detail)
 
     if (object == NULL) {
         *detail = ngx_http_chat_fields_reason(&error);
-        return NULL;
-    }
-
-    if (!json_is_object(object)) {
-        json_decref(object);
-        *detail = "a JSON object is expected";
         return NULL;
     }
 
@@ -297,6 +330,9 @@ ngx_http_chat_fields_one(json_t *value, ngx_http_chat_field_t *field,
     case NGX_HTTP_CHAT_F_LIST:
         *detail = ngx_http_chat_fields_list(value, field->max, dst);
         break;
+
+    case NGX_HTTP_CHAT_F_CARD:
+        return ngx_http_chat_fields_card(value, dst, pool, detail);
     }
 
     return *detail == NULL ? NGX_OK : NGX_DECLINED;
@@ -526,6 +562,43 @@ ngx_http_chat_fields_text(json_t *value, size_t max, ngx_uint_t flags,
         *detail = "the text is too long";
         return NGX_DECLINED;
     }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_chat_fields_card(json_t *value, ngx_str_t *s, ngx_pool_t *pool,
+    const char **detail)
+{
+    size_t   len;
+    u_char  *p;
+
+    *detail = ngx_http_chat_card_check(value);
+
+    if (*detail != NULL) {
+        return NGX_DECLINED;
+    }
+
+    len = json_dumpb(value, NULL, 0, JSON_COMPACT);
+
+    p = ngx_pnalloc(pool, len + sizeof("{\"card\":}"));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    s->data = p;
+
+    p = ngx_cpymem(p, "{\"card\":", sizeof("{\"card\":") - 1);
+
+    if (json_dumpb(value, (char *) p, len, JSON_COMPACT) != len) {
+        return NGX_ERROR;
+    }
+
+    p += len;
+    *p++ = '}';
+
+    s->len = p - s->data;
 
     return NGX_OK;
 }

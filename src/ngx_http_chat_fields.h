@@ -30,6 +30,11 @@
 json_t *ngx_http_chat_fields_load(u_char *p, size_t len, const char **detail);
 
 
+/* the same for an array */
+json_t *ngx_http_chat_fields_array(u_char *p, size_t len,
+    const char **detail);
+
+
 /* fields of a request: one table for each endpoint or frame */
 
 #define NGX_HTTP_CHAT_REQUIRED       0x01
@@ -49,9 +54,10 @@ typedef enum {
     NGX_HTTP_CHAT_F_BOOL,                    /* ngx_uint_t */
     NGX_HTTP_CHAT_F_ENUM,                    /* ngx_str_t; values */
     NGX_HTTP_CHAT_F_OBJECT,                  /* json_t *, borrowed */
-    NGX_HTTP_CHAT_F_LIST                     /* json_t *, owned by the object:
+    NGX_HTTP_CHAT_F_LIST,                    /* json_t *, owned by the object:
                                               * at most NGX_HTTP_CHAT_LIST_ITEMS
                                               * strings of max bytes */
+    NGX_HTTP_CHAT_F_CARD                     /* ngx_str_t, {"card": ...} */
 } ngx_http_chat_field_e;
 
 typedef struct {
@@ -74,7 +80,7 @@ typedef struct {
  * memory gives NGX_ERROR with *field NULL.  Strings stay owned by the object,
  * except that TEXT is normalised into pool (CR LF becomes LF; C0 other than
  * LF and TAB is refused; empty or blank only is refused, or made empty where
- * it may be); IDS are in pool.
+ * it may be); IDS and CARD are in pool.
  */
 ngx_int_t ngx_http_chat_fields_take(json_t *object,
     ngx_http_chat_field_t *fields, ngx_uint_t n, void *data,

@@ -105,6 +105,12 @@ ngx_http_chat_limit_visitor(ngx_http_chat_limit_list_t *l,
         return;
     }
 
+    if (action == NGX_HTTP_CHAT_LIMIT_TRACK) {
+        ngx_http_chat_limit_add(l, conf, NGX_HTTP_CHAT_LIMIT_TRACKS,
+                                actor->id.data);
+        return;
+    }
+
     if (action == NGX_HTTP_CHAT_LIMIT_CREATE) {
         ngx_http_chat_limit_add(l, conf, NGX_HTTP_CHAT_LIMIT_CONVERSATIONS,
                                 actor->id.data);

@@ -40,6 +40,7 @@ typedef enum {
     NGX_HTTP_CHAT_LIMIT_FAILURES,            /* a number, in PostgreSQL */
     NGX_HTTP_CHAT_LIMIT_SUBSCRIPTIONS,       /* of a worker */
     NGX_HTTP_CHAT_LIMIT_FRAMES,              /* of a WebSocket */
+    NGX_HTTP_CHAT_LIMIT_TRACKS,              /* of a visitor */
     NGX_HTTP_CHAT_LIMIT_N
 } ngx_http_chat_limit_e;
 
@@ -54,6 +55,7 @@ typedef enum {
     NGX_HTTP_CHAT_LIMIT_SEND = 0,            /* a message */
     NGX_HTTP_CHAT_LIMIT_CREATE,              /* a conversation */
     NGX_HTTP_CHAT_LIMIT_TYPE,                /* typing */
+    NGX_HTTP_CHAT_LIMIT_TRACK,               /* what a page tells */
     NGX_HTTP_CHAT_LIMIT_CHANGE,              /* of a conversation */
     NGX_HTTP_CHAT_LIMIT_TOKEN,               /* a new visitor */
     NGX_HTTP_CHAT_LIMIT_HANDSHAKE,           /* of a WebSocket, start of SSE */

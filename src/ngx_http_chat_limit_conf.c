@@ -57,7 +57,8 @@ static ngx_http_chat_rate_t  ngx_http_chat_limit_defaults[] = {
     { 20, 60000, 20 },                       /* address_sign_ins */
     { 5, 0, 0 },                             /* failures */
     { 2000, 1000, 4000 },                    /* subscriptions */
-    { 50, 1000, 500 }                        /* frames */
+    { 50, 1000, 500 },                       /* frames */
+    { 1, 1000, 20 }                          /* tracks */
 };
 
 
@@ -160,7 +161,8 @@ ngx_http_chat_limit_one(ngx_conf_t *cf, ngx_str_t *word,
                                    "tokens, address_messages, "
                                    "address_handshakes, address_streams, "
                                    "agent, sign_ins, address_sign_ins, "
-                                   "failures, subscriptions and frames");
+                                   "failures, subscriptions, frames and "
+                                   "tracks");
     }
 
     if (!ngx_http_chat_limit_unset(&lc->rates[i])) {

@@ -40,7 +40,7 @@ const char  *ngx_http_chat_metric_limits[] = {
     "messages", "sustained", "typing", "conversations", "handshakes",
     "streams", "tokens", "address_messages", "address_handshakes",
     "address_streams", "agent", "sign_ins", "address_sign_ins", "failures",
-    "subscriptions", "frames", NULL
+    "subscriptions", "frames", "tracks", NULL
 };
 
 static const char  *ngx_http_chat_metric_lanes[] = {

@@ -188,6 +188,13 @@ static ngx_command_t  ngx_http_chat_commands[] = {
       offsetof(ngx_http_chat_loc_conf_t, upload_quota),
       &ngx_http_chat_quota_range },
 
+    { ngx_string("chat_visitor_identity"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
+      ngx_http_chat_conf_identity,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("chat_limit"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_chat_limit_directive,
@@ -322,6 +329,7 @@ ngx_http_chat_create_loc_conf(ngx_conf_t *cf)
     conf->max_upload = NGX_CONF_UNSET_SIZE;
     conf->upload_quota = NGX_CONF_UNSET_SIZE;
     conf->limit = NGX_CONF_UNSET_PTR;
+    conf->identity = NGX_CONF_UNSET_PTR;
 
     return conf;
 }
@@ -380,6 +388,7 @@ ngx_http_chat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_CHAT_SECURE_AUTO);
     ngx_conf_merge_msec_value(conf->poll_timeout, prev->poll_timeout, 25000);
     ngx_conf_merge_msec_value(conf->heartbeat, prev->heartbeat, 25000);
+    ngx_conf_merge_ptr_value(conf->identity, prev->identity, NULL);
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 16384);
     ngx_conf_merge_size_value(conf->max_upload, prev->max_upload,
                               10 * 1024 * 1024);

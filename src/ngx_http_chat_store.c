@@ -42,7 +42,7 @@ static void ngx_http_chat_store_done(ngx_http_chat_pg_op_t *op);
 /* in the order of ngx_http_chat_query_e; the SQL text is made at start */
 
 static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
-    { "session_start_2",       NULL, 7, NULL },
+    { "session_start_3",       NULL, 12, NULL },
     { "agent_login",           NULL, 2, NULL },
     { "agent_session_create",  NULL, 5, NULL },
     { "agent_session_get",     NULL, 2, NULL },
@@ -82,7 +82,10 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "attachment_get",        NULL, 6, NULL },
     { "attachment_expired",    NULL, 1, NULL },
     { "attachment_forget",     NULL, 1, NULL },
-    { "tick",                  NULL, 0, NULL }
+    { "tick",                  NULL, 0, NULL },
+    { "respond",               NULL, 10, NULL },
+    { "identity_keys",         NULL, 1, NULL },
+    { "track",                 NULL, 6, NULL }
 };
 
 

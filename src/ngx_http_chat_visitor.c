@@ -9,8 +9,13 @@
 #include "ngx_http_chat_command.h"
 #include "ngx_http_chat_depot.h"
 #include "ngx_http_chat_endpoint.h"
+#include "ngx_http_chat_identity.h"
 #include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
+
+
+/* of a site that are looked at, as many as chat.identity_keys_1() returns */
+#define NGX_HTTP_CHAT_VISITOR_KEYS   16
 
 
 typedef struct {
@@ -20,9 +25,16 @@ typedef struct {
     ngx_str_t                 page;
     ngx_uint_t                has_locale;
     ngx_uint_t                has_page;
+    ngx_str_t                 identity;
+    ngx_http_chat_identity_t  who;
 } ngx_http_chat_session_t;
 
 
+static ngx_int_t ngx_http_chat_visitor_identify(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_session_t *s);
+static void ngx_http_chat_visitor_keys(ngx_http_chat_call_t *call);
+static ngx_int_t ngx_http_chat_visitor_start(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_session_t *s);
 static void ngx_http_chat_visitor_started(ngx_http_chat_call_t *call);
 static ngx_int_t ngx_http_chat_visitor_token(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_call_t *call);
@@ -48,7 +60,11 @@ static ngx_http_chat_field_t  ngx_http_chat_session_fields[] = {
 
     { "page", NGX_HTTP_CHAT_F_STRING, 0,
       offsetof(ngx_http_chat_session_t, page),
-      offsetof(ngx_http_chat_session_t, has_page), 2048, NULL }
+      offsetof(ngx_http_chat_session_t, has_page), 2048, NULL },
+
+    { "identity", NGX_HTTP_CHAT_F_STRING, 0,
+      offsetof(ngx_http_chat_session_t, identity), -1,
+      NGX_HTTP_CHAT_IDENTITY_MAX, NULL }
 };
 
 
@@ -70,8 +86,6 @@ ngx_int_t
 ngx_http_chat_visitor_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {
     ngx_int_t                 rc, limited;
-    ngx_http_chat_id_t        fresh;
-    ngx_http_chat_args_t      args;
     ngx_http_chat_session_t  *s;
 
     s = ngx_pcalloc(r->pool, sizeof(ngx_http_chat_session_t));
@@ -80,7 +94,7 @@ ngx_http_chat_visitor_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     }
 
     if (ctx->body != NULL
-        && ngx_http_chat_body_take(r, ctx, ngx_http_chat_session_fields, 4,
+        && ngx_http_chat_body_take(r, ctx, ngx_http_chat_session_fields, 5,
                                    s, &rc)
            != NGX_OK)
     {
@@ -101,7 +115,7 @@ ngx_http_chat_visitor_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     rc = ngx_http_chat_auth_visitor(r, ctx);
 
-    if (rc == NGX_ERROR || ngx_http_chat_id_make(&fresh) != NGX_OK) {
+    if (rc == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -115,14 +129,140 @@ ngx_http_chat_visitor_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     ctx->data = s;
 
+    return ngx_http_chat_visitor_identify(r, ctx, s);
+}
+
+
+/*
+ * Who it is, if the site says so: by the configuration, or by a token of its
+ * own.  What a page of another origin makes a browser send says nothing.
+ */
+
+static ngx_int_t
+ngx_http_chat_visitor_identify(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_session_t *s)
+{
+    ngx_uint_t             i;
+    ngx_str_t             *said[3];
+    ngx_http_chat_args_t   args;
+
+    said[0] = &s->who.external;
+    said[1] = &s->who.name;
+    said[2] = &s->who.email;
+
+    if (ctx->conf->identity != NULL && !ngx_http_chat_auth_foreign(r, ctx)) {
+
+        for (i = 0; i < 3; i++) {
+
+            if (ctx->conf->identity[i].value.data == NULL) {
+                continue;
+            }
+
+            if (ngx_http_complex_value(r, &ctx->conf->identity[i], said[i])
+                != NGX_OK)
+            {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+        }
+    }
+
+    if (s->who.external.len != 0 || s->identity.len == 0) {
+        return ngx_http_chat_visitor_start(r, ctx, s);
+    }
+
     ngx_http_chat_args_init(&args);
     ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
-    ngx_http_chat_arg_id(&args, rc == NGX_OK ? &ctx->actor.id : NULL);
-    ngx_http_chat_arg_int8(&args, rc == NGX_OK ? ctx->actor.issued : 0);
+
+    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_FAST,
+                                    NGX_HTTP_CHAT_Q_IDENTITY_KEYS, &args,
+                                    ngx_http_chat_visitor_keys);
+}
+
+
+/* may free r */
+
+static void
+ngx_http_chat_visitor_keys(ngx_http_chat_call_t *call)
+{
+    ngx_int_t                      rc;
+    ngx_uint_t                     i, n;
+    const char                    *detail;
+    ngx_http_request_t            *r;
+    ngx_http_chat_ctx_t           *ctx;
+    ngx_http_chat_session_t       *s;
+    ngx_http_chat_identity_key_t   keys[NGX_HTTP_CHAT_VISITOR_KEYS];
+
+    r = call->data;
+
+    if (r == NULL) {
+        return;
+    }
+
+    if (call->rc != NGX_OK) {
+        ngx_http_chat_finalize(r, ngx_http_chat_reply_failed(r, call->rc));
+        return;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+    s = ctx->data;
+
+    n = ngx_min(PQntuples(call->res), NGX_HTTP_CHAT_VISITOR_KEYS);
+
+    for (i = 0; i < n; i++) {
+        ngx_http_chat_col_text(call->res, i, 0, &keys[i].kid);
+        ngx_http_chat_col_text(call->res, i, 1, &keys[i].alg);
+        ngx_http_chat_col_text(call->res, i, 2, &keys[i].key);
+    }
+
+    rc = ngx_http_chat_identity_verify(r->pool, &s->identity,
+                                       &ctx->conf->site->name,
+                                       ngx_http_chat_time_now() / 1000,
+                                       keys, n, &s->who, &detail);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_chat_visitor_start(r, ctx, s);
+
+    } else if (rc == NGX_DECLINED) {
+        rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAUTHENTICATED,
+                                         "identity", detail);
+
+    } else {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_chat_finalize(r, rc);
+}
+
+
+static ngx_int_t
+ngx_http_chat_visitor_start(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_http_chat_session_t *s)
+{
+    ngx_uint_t             known;
+    ngx_http_chat_id_t     fresh;
+    ngx_http_chat_args_t   args;
+
+    if (ngx_http_chat_id_make(&fresh) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    known = (ctx->actor.kind == NGX_HTTP_CHAT_VISITOR);
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
+    ngx_http_chat_arg_id(&args, known ? &ctx->actor.id : NULL);
+    ngx_http_chat_arg_int8(&args, known ? ctx->actor.issued : 0);
     ngx_http_chat_arg_id(&args, &fresh);
     ngx_http_chat_arg_text(&args, s->has_locale ? &s->locale : NULL);
     ngx_http_chat_arg_text(&args, s->has_page ? &s->page : NULL);
     ngx_http_chat_arg_epoch(&args);
+    ngx_http_chat_arg_text(&args, s->who.external.len ? &s->who.external
+                                                      : NULL);
+    ngx_http_chat_arg_text(&args, s->who.name.len ? &s->who.name : NULL);
+    ngx_http_chat_arg_text(&args, s->who.email.len ? &s->who.email : NULL);
+    ngx_http_chat_arg_text(&args, s->who.attributes.len ? &s->who.attributes
+                                                        : NULL);
+    ngx_http_chat_arg_bool(&args, ctx->conf->identity != NULL);
 
     return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_FAST,
                                     NGX_HTTP_CHAT_Q_SESSION_START, &args,
@@ -165,7 +305,7 @@ ngx_http_chat_visitor_token(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     ngx_http_chat_call_t *call)
 {
     u_char                     *p, buf[NGX_HTTP_CHAT_TOKEN_LEN];
-    ngx_str_t                   answer, body, token;
+    ngx_str_t                   outcome, answer, body, token;
     ngx_uint_t                  bearer;
     ngx_http_chat_session_t    *s;
     ngx_http_chat_main_conf_t  *mcf;
@@ -177,7 +317,12 @@ ngx_http_chat_visitor_token(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     ctx->actor.site = ctx->conf->site;
     ctx->actor.issued = ngx_http_chat_col_int8(call->res, 0, 2);
 
+    ngx_http_chat_col_text(call->res, 0, 0, &outcome);
     ngx_http_chat_col_text(call->res, 0, 3, &body);
+
+    if (body.len == 0) {
+        return ngx_http_chat_reply_outcome(r, &outcome);
+    }
 
     if (ngx_http_chat_col_id(call->res, 0, 1, &ctx->actor.id) != NGX_OK
         || body.len < 2

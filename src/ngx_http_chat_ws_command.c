@@ -86,6 +86,9 @@ static ngx_http_chat_field_t  ngx_http_chat_ws_send_fields[] = {
       offsetof(ngx_http_chat_ws_send_t, message.files), -1,
       NGX_HTTP_CHAT_FILES_MAX, NULL },
 
+    { "card", NGX_HTTP_CHAT_F_CARD, 0,
+      offsetof(ngx_http_chat_ws_send_t, message.card), -1, 0, NULL },
+
     { "visibility", NGX_HTTP_CHAT_F_ENUM, 0,
       offsetof(ngx_http_chat_ws_send_t, visibility), -1, 0,
       ngx_http_chat_ws_visibilities },
@@ -259,9 +262,15 @@ ngx_http_chat_ws_send_frame(ngx_http_chat_ws_frame_t *frame)
 
     ngx_memzero(&s, sizeof(ngx_http_chat_ws_send_t));
 
-    if (ngx_http_chat_ws_take(frame, ngx_http_chat_ws_send_fields, 6, &s)
+    if (ngx_http_chat_ws_take(frame, ngx_http_chat_ws_send_fields, 7, &s)
         != NGX_OK)
     {
+        return;
+    }
+
+    if (s.message.card.len != 0 && ws->actor.kind != NGX_HTTP_CHAT_AGENT) {
+        ngx_http_chat_ws_error(ws, frame->ref, "forbidden", "card",
+                               "it is for agents");
         return;
     }
 

@@ -5,6 +5,7 @@
 
 
 /*
+ * Sources: src/ngx_http_chat_card.c
  * Sources: src/ngx_http_chat_fields.c src/ngx_http_chat_id.c
  * Libraries: -ljansson
  */

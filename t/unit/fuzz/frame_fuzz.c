@@ -8,6 +8,7 @@
  * Sources: src/ngx_http_chat_ws_command.c src/ngx_http_chat_ws_hello.c
  * Sources: src/ngx_http_chat_ws_subscribe.c src/ngx_http_chat_ws_inbox.c
  * Sources: src/ngx_http_chat_inbox.c
+ * Sources: src/ngx_http_chat_card.c
  * Sources: src/ngx_http_chat_fields.c src/ngx_http_chat_json.c
  * Sources: src/ngx_http_chat_id.c src/ngx_http_chat_key.c
  * Sources: src/ngx_http_chat_base64.c t/unit/feed_core.c
