@@ -98,6 +98,15 @@ my %object = (
     'v1/conversations/{id}' => $talk,
     'v1/conversations/{id}/events' => $talk,
     'v1/conversations/{id}/messages' => $talk,
+    'v1/conversations/{id}/responses' => sub {
+        my $id = conversation($owner);
+        my $seq = message($id, 'agent agent', 'well?');
+
+        psql("UPDATE chat.event SET data = '{\"card\": {\"type\": "
+             . "\"rating\"}}' WHERE conversation = '$id' AND seq = $seq");
+
+        return $id;
+    },
     'v1/conversations/{id}/read' => $talk,
     'v1/conversations/{id}/typing' => $talk,
     'v1/attachments/{id}' => \&file,
@@ -121,6 +130,9 @@ my %body = (
     'PATCH v1/conversations/{id}' => {assignee => undef},
     'POST v1/conversations/{id}/messages' => {client_msg_id => 'm',
                                               text => 'x'},
+    'POST v1/conversations/{id}/responses' => {client_msg_id => 'r',
+        seq => 2, response => {rating => 5}},
+    'POST v1/track' => [{name => 'page'}],
     'POST v1/conversations/{id}/read' => {seq => 1},
     'POST v1/conversations/{id}/typing' => {on => JSON::PP::true},
 );
@@ -146,7 +158,10 @@ for my $route (sort keys %rows) {
             $where =~ s/\{id\}/$id/;
         }
 
-        if ($body{$route}) {
+        if (ref $body{$route} eq 'ARRAY') {
+            $opt{json} = $body{$route};
+
+        } elsif ($body{$route}) {
             my %json = %{$body{$route}};
             defined $_ && !ref $_ && s/%d/$n/ for values %json;
             $opt{json} = \%json;
