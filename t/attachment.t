@@ -8,6 +8,7 @@ use File::Find qw(find);
 use Test::More;
 use ChatTest;
 use ChatTest::Nginx;
+use ChatTest::WebSocket;
 
 my $uploads = build_dir('attachment-files');
 system('rm', '-rf', $uploads);
@@ -306,6 +307,24 @@ is($dana->get("$v1/attachments/$_")->status, 404, "no attachment $_")
        'messages with files and without among each other');
     is(psql("SELECT count(*), max(seq) FROM chat.event
               WHERE conversation = '$chat'"), '11|11', 'each in its place');
+}
+
+
+{
+    my $ws = ChatTest::WebSocket->new(port => $nginx->port,
+                                      agent => 'eli');
+    my $file = id($eli, 'live.gif', $gif);
+    my %send = (type => 'send', conversation => $chat,
+                attachments => [$file]);
+
+    $ws->next('welcome');
+
+    my $got = $ws->ask(%send, client_msg_id => 'w-1');
+    is($got->{seq}, 12, 'over a WebSocket') or diag(json_encode($got));
+
+    $got = $ws->ask(%send, client_msg_id => 'w-2');
+    is($got->{field}, 'attachments', 'where it is carried once, too');
+    $ws->close;
 }
 
 
