@@ -67,13 +67,14 @@ sub nginx {
 
     my $root = $bench->dir . "/$name";
     my $peers = $bench->top . '/t/bench/peers';
-    my ($port, $tls) = free_ports(2);
+    my ($port, $tls, $h2) = free_ports(3);
 
     remove_tree($root);
     make_path($root);
 
     my %set = (
-        ROOT => $root, PORT => $port, TLS => $tls, CERT => cert($bench),
+        ROOT => $root, PORT => $port, TLS => $tls, HTTP_TWO => $h2,
+        CERT => cert($bench),
         USER => $> == 0 ? 'user root;' : '', MAIN => $opt{main} // '', MORE => $opt{more} // '',
         LISTEN => $opt{listen} // '',
         WORKERS => $opt{workers} // 2,
@@ -106,7 +107,8 @@ sub nginx {
     }
 
     my $self = bless {name => $name, root => $root, port => $port,
-                      tls => $tls, workers => $set{WORKERS}}, $class;
+                      tls => $tls, h2 => $h2, workers => $set{WORKERS}},
+                     $class;
     my @run = (@{$opt{under} // []}, $bench->{nginx}, '-p', "$root/", '-e',
                "$root/error.log", '-c', "$root/main.conf");
 
@@ -250,6 +252,22 @@ sub get {
     my $answer = <$socket> // '';
 
     return $answer =~ /\r\n\r\n(.*)/s ? $1 : undef;
+}
+
+
+# Bytes of memory of all of its processes, what they share counted once.
+
+sub memory {
+    my ($self) = @_;
+
+    my $kb = 0;
+
+    for my $pid ($self->{pid}, split ' ', `pgrep -P $self->{pid}`) {
+        $kb += $1 if Bench::read_file("/proc/$pid/smaps_rollup")
+                     =~ /^Pss: +(\d+)/m;
+    }
+
+    return 1024 * $kb;
 }
 
 
