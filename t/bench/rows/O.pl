@@ -22,6 +22,7 @@ my $s = sub {
 
 return {
     order => 14,
+    extra => 1,
     title => "Redis is killed and started, hangs, is flushed, for $lost s "
              . 'under load',
     goal => 'sends refused 0, delivered p99 <= 2 s, back <= 5 s, no stall '

@@ -10,6 +10,7 @@ my @order = ('ws', 'sse', 'poll');
 
 return {
     order => 12,
+    extra => 1,
     title => 'a client connects and resumes 1,000 missed events: until it has '
              . 'the last one',
     goal => '<= 200 ms by each transport',

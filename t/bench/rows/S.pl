@@ -11,6 +11,7 @@ my @streams = (100, 10, 1);
 
 return {
     order => 13,
+    extra => 1,
     title => 'idle server-sent events and long polls, each in a conversation '
              . 'of its own: memory of all nginx processes',
     goal => 'none: each holds a request of nginx',
