@@ -61,6 +61,9 @@ static void ngx_http_chat_append_results(ngx_http_chat_append_batch_t *b,
     PGresult *res);
 static void ngx_http_chat_append_row(ngx_http_chat_append_t *a,
     PGresult *res, ngx_uint_t row);
+static ngx_uint_t ngx_http_chat_append_created(ngx_str_t *outcome);
+static void ngx_http_chat_append_stored(ngx_http_chat_append_t *a,
+    PGresult *res, ngx_uint_t row);
 static void ngx_http_chat_append_publish(ngx_http_chat_append_batch_t *b,
     PGresult *res, ngx_uint_t row);
 static void ngx_http_chat_append_again(ngx_http_chat_append_batch_t *b);
@@ -423,10 +426,12 @@ ngx_http_chat_append_results(ngx_http_chat_append_batch_t *b, PGresult *res)
                                                   NGX_HTTP_CHAT_A_IDX);
         ngx_http_chat_col_text(res, i, NGX_HTTP_CHAT_A_OUTCOME, &outcome);
 
-        if (idx > b->n
-            || outcome.len != 7
-            || ngx_memcmp(outcome.data, "created", 7) != 0)
-        {
+        if (idx > b->n || !ngx_http_chat_append_created(&outcome)) {
+            continue;
+        }
+
+        if (idx > 0) {
+            ngx_http_chat_append_stored(b->rows[idx - 1], res, i);
             continue;
         }
 
@@ -474,8 +479,16 @@ ngx_http_chat_append_row(ngx_http_chat_append_t *a, PGresult *res,
     a->seq = ngx_http_chat_col_int8(res, row, col + NGX_HTTP_CHAT_E_SEQ);
     a->created = ngx_http_chat_col_int8(res, row,
                                         col + NGX_HTTP_CHAT_E_CREATED);
-    (void) ngx_http_chat_col_id(res, row, col + NGX_HTTP_CHAT_E_ID,
-                                &a->event_id);
+
+    /* of what this call has stored, it does not repeat what it was told */
+
+    if (ngx_http_chat_append_created(&a->outcome)) {
+        a->event_id = a->id;
+
+    } else {
+        (void) ngx_http_chat_col_id(res, row, col + NGX_HTTP_CHAT_E_ID,
+                                    &a->event_id);
+    }
 
     ngx_http_chat_counter_observe(NGX_HTTP_CHAT_S_APPEND_TIME,
                              ngx_http_chat_counter_clock() - a->since);
@@ -483,6 +496,70 @@ ngx_http_chat_append_row(ngx_http_chat_append_t *a, PGresult *res,
     ngx_http_chat_append_end(a, NGX_OK);
 }
 
+
+static ngx_uint_t
+ngx_http_chat_append_created(ngx_str_t *outcome)
+{
+    return outcome->len == 7 && ngx_memcmp(outcome->data, "created", 7) == 0;
+}
+
+
+/* the message itself */
+
+static void
+ngx_http_chat_append_stored(ngx_http_chat_append_t *a, PGresult *res,
+    ngx_uint_t row)
+{
+    ngx_uint_t                   col;
+    ngx_http_chat_event_t       *event;
+    ngx_http_chat_event_parts_t  e;
+
+    col = NGX_HTTP_CHAT_A_EVENT;
+
+    ngx_str_set(&e.type, "message");
+
+    if (a->actor.kind == NGX_HTTP_CHAT_AGENT) {
+        ngx_str_set(&e.sender_kind, "agent");
+
+    } else {
+        ngx_str_set(&e.sender_kind, "visitor");
+    }
+
+    ngx_http_chat_col_text(res, row, col + NGX_HTTP_CHAT_E_SENDER_NAME,
+                           &e.sender_name);
+
+    /* what is known of its files is in the row alone */
+
+    ngx_http_chat_col_text(res, row, col + NGX_HTTP_CHAT_E_DATA, &e.data);
+
+    if (e.data.data == NULL) {
+        e.data = a->json;
+    }
+
+    e.client_id = a->client_id;
+    e.text = a->text;
+    e.id = a->id;
+    e.sender_id = a->actor.id;
+    e.has_sender_id = 1;
+    e.internal = a->internal;
+    e.seq = ngx_http_chat_col_int8(res, row, col + NGX_HTTP_CHAT_E_SEQ);
+    e.created = ngx_http_chat_col_int8(res, row,
+                                       col + NGX_HTTP_CHAT_E_CREATED);
+
+    /* without memory the sweep will deliver it */
+
+    event = ngx_http_chat_event_build(&e, &a->conversation,
+                                      a->actor.site->id);
+    if (event == NULL) {
+        return;
+    }
+
+    ngx_http_chat_append_state.on_event(event);
+    ngx_http_chat_event_release(event);
+}
+
+
+/* an event that a message has made besides */
 
 static void
 ngx_http_chat_append_publish(ngx_http_chat_append_batch_t *b, PGresult *res,

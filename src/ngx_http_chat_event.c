@@ -9,22 +9,9 @@
 #include "ngx_http_chat_store.h"
 
 
-typedef struct {
-    ngx_str_t           type;
-    ngx_str_t           client_id;
-    ngx_str_t           sender_kind;
-    ngx_str_t           sender_name;
-    ngx_str_t           text;
-    ngx_str_t           data;
-    ngx_http_chat_id_t  id;
-    ngx_http_chat_id_t  sender_id;
-    unsigned            has_sender_id:1;
-} ngx_http_chat_event_row_t;
-
-
-static size_t ngx_http_chat_event_size(ngx_http_chat_event_row_t *e);
+static size_t ngx_http_chat_event_size(ngx_http_chat_event_parts_t *e);
 static u_char *ngx_http_chat_event_write(u_char *p,
-    ngx_http_chat_event_t *event, ngx_http_chat_event_row_t *e);
+    ngx_http_chat_event_t *event, ngx_http_chat_event_parts_t *e);
 static u_char *ngx_http_chat_event_string(u_char *p, const char *name,
     ngx_str_t *value);
 static u_char *ngx_http_chat_event_data(u_char *p, ngx_str_t *data);
@@ -34,10 +21,7 @@ ngx_http_chat_event_t *
 ngx_http_chat_event_make(PGresult *res, ngx_uint_t row, ngx_uint_t col,
     ngx_http_chat_id_t *conversation, int32_t site)
 {
-    u_char                     *p;
-    size_t                      size;
-    ngx_http_chat_event_t      *event;
-    ngx_http_chat_event_row_t   e;
+    ngx_http_chat_event_parts_t  e;
 
     ngx_http_chat_col_text(res, row, col + NGX_HTTP_CHAT_E_TYPE, &e.type);
 
@@ -61,8 +45,25 @@ ngx_http_chat_event_make(PGresult *res, ngx_uint_t row, ngx_uint_t col,
                                             col + NGX_HTTP_CHAT_E_SENDER_ID,
                                             &e.sender_id)
                        == NGX_OK);
+    e.seq = ngx_http_chat_col_int8(res, row, col + NGX_HTTP_CHAT_E_SEQ);
+    e.internal = ngx_http_chat_col_bool(res, row,
+                                        col + NGX_HTTP_CHAT_E_INTERNAL);
+    e.created = ngx_http_chat_col_int8(res, row,
+                                       col + NGX_HTTP_CHAT_E_CREATED);
 
-    size = ngx_http_chat_event_size(&e);
+    return ngx_http_chat_event_build(&e, conversation, site);
+}
+
+
+ngx_http_chat_event_t *
+ngx_http_chat_event_build(ngx_http_chat_event_parts_t *e,
+    ngx_http_chat_id_t *conversation, int32_t site)
+{
+    u_char                 *p;
+    size_t                  size;
+    ngx_http_chat_event_t  *event;
+
+    size = ngx_http_chat_event_size(e);
 
     event = ngx_alloc(sizeof(ngx_http_chat_event_t) + size, ngx_cycle->log);
     if (event == NULL) {
@@ -72,17 +73,14 @@ ngx_http_chat_event_make(PGresult *res, ngx_uint_t row, ngx_uint_t col,
     event->refs = 1;
     event->conversation = *conversation;
     event->site = site;
-    event->seq = ngx_http_chat_col_int8(res, row,
-                                        col + NGX_HTTP_CHAT_E_SEQ);
-    event->audience = ngx_http_chat_col_bool(res, row,
-                                             col + NGX_HTTP_CHAT_E_INTERNAL)
-                      ? NGX_HTTP_CHAT_AGENT : NGX_HTTP_CHAT_MEMBER;
-    event->created = ngx_http_chat_col_int8(res, row,
-                                            col + NGX_HTTP_CHAT_E_CREATED);
+    event->seq = e->seq;
+    event->audience = e->internal ? NGX_HTTP_CHAT_AGENT
+                                  : NGX_HTTP_CHAT_MEMBER;
+    event->created = e->created;
 
     event->json.data = (u_char *) event + sizeof(ngx_http_chat_event_t);
 
-    p = ngx_http_chat_event_write(event->json.data, event, &e);
+    p = ngx_http_chat_event_write(event->json.data, event, e);
     event->json.len = p - event->json.data;
 
     return event;
@@ -129,7 +127,7 @@ ngx_http_chat_event_release(ngx_http_chat_event_t *event)
 /* an upper bound */
 
 static size_t
-ngx_http_chat_event_size(ngx_http_chat_event_row_t *e)
+ngx_http_chat_event_size(ngx_http_chat_event_parts_t *e)
 {
     return sizeof("{\"type\":\"\",\"conversation\":\"\",\"seq\":,\"id\":\"\","
                   "\"client_msg_id\":\"\",\"sender\":{\"kind\":\"\","
@@ -150,7 +148,7 @@ ngx_http_chat_event_size(ngx_http_chat_event_row_t *e)
 
 static u_char *
 ngx_http_chat_event_write(u_char *p, ngx_http_chat_event_t *event,
-    ngx_http_chat_event_row_t *e)
+    ngx_http_chat_event_parts_t *e)
 {
     p = ngx_cpymem(p, "{\"type\":\"", sizeof("{\"type\":\"") - 1);
     p = ngx_http_chat_json_escape(p, e->type.data, e->type.len);

@@ -58,6 +58,29 @@ typedef struct {
 } ngx_http_chat_event_t;
 
 
+/* what an event is made of; a string without data is absent */
+
+typedef struct {
+    ngx_str_t                 type;
+    ngx_str_t                 client_id;
+    ngx_str_t                 sender_kind;
+    ngx_str_t                 sender_name;
+    ngx_str_t                 text;
+    ngx_str_t                 data;          /* a JSON object */
+    ngx_http_chat_id_t        id;
+    ngx_http_chat_id_t        sender_id;
+    int64_t                   seq;
+    int64_t                   created;       /* ms since the epoch */
+    unsigned                  internal:1;
+    unsigned                  has_sender_id:1;
+} ngx_http_chat_event_parts_t;
+
+
+/* with one reference, copied.  NULL: out of memory. */
+ngx_http_chat_event_t *ngx_http_chat_event_build(
+    ngx_http_chat_event_parts_t *e, ngx_http_chat_id_t *conversation,
+    int32_t site);
+
 /*
  * Makes an event of a row whose event columns begin at col, with one
  * reference.  NULL: out of memory or the row is not an event.

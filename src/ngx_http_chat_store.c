@@ -48,7 +48,7 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "agent_session_get",     NULL, 2, NULL },
     { "agent_session_end",     NULL, 2, NULL },
     { "conversation_create_2", NULL, 10, NULL },
-    { "append",                NULL, 13, NULL },
+    { "append_2",              NULL, 13, NULL },
     { "conversations_visitor", NULL, 8, NULL },
     { "conversations_agent_2", NULL, 14, NULL },
     { "inbox",                 NULL, 12, NULL },

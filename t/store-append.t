@@ -39,14 +39,8 @@ subtest 'one message' => sub {
 
     is($r->{outcome}, 'created');
     is($r->{idx}, 1);
-    is($r->{conversation}, $c);
     is("$r->{seq} $r->{head} $r->{pub_head} $r->{pub}", '2 2 2 2');
-    is($r->{type}, 'message');
-    is("$r->{sender_kind} $r->{sender_id} $r->{sender_name}",
-       "agent $dana->{id} Dana");
-    is($r->{internal}, 'f');
-    is($r->{text}, 'how can I help?');
-    is($r->{client_msg_id}, 'd1');
+    is($r->{sender_name}, 'Dana');
     is($r->{created_at}, $db->value(
         "SELECT chat.ms(created_at) FROM chat.event "
         . "WHERE conversation = '$c' AND seq = 2"), 'time as stored');
@@ -54,8 +48,15 @@ subtest 'one message' => sub {
     my ($again) = $db->append({actor => $dana, to => $c, key => 'd1',
                                text => 'another text'});
     is($again->{outcome}, 'duplicate');
+    is($again->{conversation}, $c);
+    is($again->{type}, 'message');
+    is("$again->{sender_kind} $again->{sender_id}", "agent $dana->{id}");
+    is($again->{internal}, 'f');
+    is($again->{text}, 'how can I help?');
+    is($again->{client_msg_id}, 'd1');
     is_deeply([@$again{@ChatTest::Sql::Event}],
-              [@$r{@ChatTest::Sql::Event}], 'the first result');
+              [map { $r->{$_} // $again->{$_} } @ChatTest::Sql::Event],
+              'the first result, which need not repeat what was sent');
     is_deeply([$db->log($c)], ['1:first', '2:how can I help?']);
 };
 
@@ -164,7 +165,7 @@ subtest 'overlapping batches of several connections' => sub {
                     $w->{busy}++;
                     push @again, $message;
                 } elsif ($r->{outcome} eq 'created') {
-                    $stored{$r->{conversation}}{$r->{seq}}
+                    $stored{$message->{to}}{$r->{seq}}
                         = $message->{key};
                 } else {
                     $bad++;

@@ -42,7 +42,9 @@ sub calls {
              $visitor, $agent;
 
     return (
-        append => $db->append_call(0, @to),
+        append => $db->append_call(0, $to[0]),
+        'append, crowded' => $db->append_call(0,
+            map { {%$_, key => $db->uuid} } @to),
         'append, waiting' => $db->append_call(1,
             {%{$to[0]}, key => $db->uuid}),
         'append, repeated' => $db->append_call(0, $to[0]),

@@ -18,7 +18,7 @@
  *
  * append <conninfo> plain|function <rows> <seconds> <connections> <vars>
  *
- * "function" is chat.append_1() as the module calls it; "plain" stores the
+ * "function" is chat.append_2() as the module calls it; "plain" stores the
  * same rows by one statement without asking who may: it locks in order,
  * counts, and inserts.  A line of vars has a token, a conversation and its
  * visitor.  Prints one JSON object.
@@ -85,7 +85,7 @@ static const append_oid_e  append_types[APPEND_COLUMNS] = {
 };
 
 static const char  append_function[] =
-    "SELECT * FROM chat.append_1($1::integer[], $2::text[], $3::uuid[],"
+    "SELECT * FROM chat.append_2($1::integer[], $2::text[], $3::uuid[],"
     " $4::bigint[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[],"
     " $9::boolean[], $10::text[], $11::text[], $12::bigint[], false)";
 

@@ -16,6 +16,9 @@ my $json = JSON::PP->new->utf8;
 
 our $Epoch = '0123456789abcdef';
 
+# the version of the append that is tested
+our $Append = 2;
+
 # the columns of event_result and append_result
 our @Header = qw(outcome head pub_head owner state more reason body);
 our @Event = qw(seq type id client_msg_id sender_kind sender_id sender_name
@@ -214,7 +217,7 @@ sub append_call {
     };
     my $q = \&ChatTest::quote;
 
-    return 'chat.append_1(' . join(', ',
+    return "chat.append_$Append(" . join(', ',
         $array->(int4 => sub { $_->{actor}{site} }),
         $array->(text => sub { $q->($_->{actor}{kind}) }),
         $array->(uuid => sub { $q->($_->{actor}{id}) }),
