@@ -420,6 +420,26 @@ test('each failure is a sentence, and nothing typed is lost', async () => {
 });
 
 
+/* How many messages are in the outbox of this browser. */
+async function kept() {
+    const [{ name }] = await indexedDB.databases();
+    const db = await new Promise((resolve) => {
+        const request = indexedDB.open(String(name));
+
+        request.onsuccess = () => resolve(request.result);
+    });
+    const count = await new Promise((resolve) => {
+        const request = db.transaction('outbox').objectStore('outbox').count();
+
+        request.onsuccess = () => resolve(request.result);
+    });
+
+    db.close();
+
+    return count;
+}
+
+
 test('what was not sent when the page was left is sent later', async () => {
     const { page, context } = await open(browser, site.page);
 
@@ -433,6 +453,9 @@ test('what was not sent when the page was left is sent later', async () => {
     }
 
     await page.getByText('Still trying to send…').waitFor();
+
+    /* A message that is not kept yet is still the draft. */
+    await until(async () => assert.equal(await page.evaluate(kept), 3));
     await page.close();
 
     /* Killed, not left: another tab of the browser goes on. */
