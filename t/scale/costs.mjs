@@ -8,11 +8,14 @@ export function listening(workers, readers) {
     return workers * (1 - (1 - 1 / workers) ** readers);
 }
 
-function did(point) {
-    const received = point.messages * listening(point.workers,
-                                                point.readers ?? 0);
+// Messages of one batch come through Redis together, and a worker is woken up
+// once for all of them.
 
-    return {...point, received};
+function did(point) {
+    const {messages, batches, workers, readers = 0} = point;
+    const each = batches > 0 ? messages / batches : 0;
+
+    return {...point, received: batches * listening(workers, readers * each)};
 }
 
 const terms = {

@@ -25,7 +25,7 @@ export function sum(costs, scenario) {
                  / second;
     const batch = Math.max(1, each * trip);
     const batches = rate / batch;
-    const received = rate * listening(all, 2);
+    const received = batches * listening(all, 2 * batch);
 
     // an agent's list is read twice a second, or as often as his site changes
     const siteRate = rate / sites;

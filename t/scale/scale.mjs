@@ -34,7 +34,7 @@ const checks = compare(cost, measured, calibration);
 const parts = ['nginx', 'postgres', 'redis'];
 const whats = {
     messages: 'a message', batches: 'a batch of them',
-    received: 'a message from Redis', delivered: 'a delivery',
+    received: 'what comes from Redis at once', delivered: 'a delivery',
     connection: 'a stream that begins', session: 'a session that begins',
     conversation: 'a conversation that begins',
     held: 'an idle stream, a second',

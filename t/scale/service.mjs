@@ -53,29 +53,41 @@ class Worker {
             clock.after(setup.hop, () => this.fast.do(cost, () => {
                 clock.after(setup.commit + setup.hop, () => {
                     this.inFlight = false;
-                    batch.forEach((message) => this.stored(message));
+                    this.stored(batch);
                     this.flush();
                 });
             }));
         });
     }
 
-    stored(message) {
+    stored(batch) {
         const {service} = this;
 
-        message.acked?.();
-        service.acks.push(service.clock.now - message.began);
-        service.publish(this, message);
+        for (const message of batch) {
+            message.acked?.();
+            service.acks.push(service.clock.now - message.began);
+        }
+
+        service.publish(this, batch);
     }
 
-    deliver(message, readers, heard) {
+    // Messages for readers of this worker, which were heard of at once, or not
+    // from elsewhere.
+
+    deliver(list, heard) {
         const {service} = this;
         const {costs} = service;
+        const readers = list.reduce((n, one) => n + one.readers, 0);
 
         this.process.do(heard * costs.nginx.received
                         + readers * costs.nginx.delivered, () => {
             service.delivered += readers;
-            service.deliveries.push(service.clock.now - message.began);
+
+            for (const {began, readers: some} of list) {
+                if (some > 0) {
+                    service.deliveries.push(service.clock.now - began);
+                }
+            }
         });
     }
 }
@@ -162,33 +174,47 @@ export class Service {
     // To the readers of this worker at once, to the others through Redis, which
     // also hears of each batch for the lists of agents.
 
-    publish(worker, {talk, began}) {
+    publish(worker, batch) {
         const {costs, clock, setup} = this;
-        const message = {talk, began};
-        const workers = new Map();
+        const mine = [];
+        const others = new Map();
 
-        this.stored++;
-        this.changed.add(talk);
-        talk.site?.changed(talk);
+        for (const {talk, began} of batch) {
+            const readers = new Map();
 
-        for (const reader of talk.readers) {
-            workers.set(reader, (workers.get(reader) ?? 0) + 1);
+            this.stored++;
+            this.changed.add(talk);
+            talk.site?.changed(talk);
+
+            for (const reader of talk.readers) {
+                readers.set(reader, (readers.get(reader) ?? 0) + 1);
+            }
+
+            for (const [one, n] of readers) {
+                const list = others.get(one) ?? [];
+
+                // its own come back to a worker, which drops them
+                list.push({began, readers: one === worker ? 0 : n});
+                others.set(one, list);
+
+                if (one === worker) {
+                    mine.push({began, readers: n});
+                }
+            }
         }
 
-        const others = [...workers.keys()].filter((one) => one.host.up);
-
-        if (workers.has(worker)) {
-            worker.deliver(message, workers.get(worker), 0);
+        if (mine.length > 0) {
+            worker.deliver(mine, 0);
         }
 
-        // one publication of the message, one of its batch shared by it
-        clock.after(setup.hop, () => this.redis.do(costs.redis.messages
-            + costs.redis.batches * this.batches / this.stored
-            + costs.redis.received * others.length, () => {
+        clock.after(setup.hop, () => this.redis.do(
+            costs.redis.messages * batch.length + costs.redis.batches
+            + costs.redis.received * others.size, () => {
                 clock.after(setup.hop, () => {
-                    for (const one of others) {
-                        one.deliver(message, one === worker ? 0
-                            : workers.get(one), 1);
+                    for (const [one, list] of others) {
+                        if (one.host.up) {
+                            one.deliver(list, 1);
+                        }
                     }
                 });
             }));
