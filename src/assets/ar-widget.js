@@ -31,7 +31,6 @@ export default {
     "more.quiet": "كتم الصوت",
     "attach": "إرفاق ملف",
     "file": "ملف",
-    "starting": "جارٍ فتح المحادثة…",
     "close": "إغلاق",
     "here": {
         "zero": "{name} في المحادثة",

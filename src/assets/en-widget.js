@@ -23,7 +23,6 @@ export default {
     "more.quiet": "Turn sound off",
     "attach": "Attach a file",
     "file": "File",
-    "starting": "Opening the conversation…",
     "close": "Close",
     "here": {
         "one": "{name} is here",

@@ -25,7 +25,6 @@ export default {
     "more.quiet": "השתקת צליל",
     "attach": "צירוף קובץ",
     "file": "קובץ",
-    "starting": "השיחה נפתחת…",
     "close": "סגירה",
     "here": {
         "one": "{name} בשיחה",

@@ -313,9 +313,8 @@ export function createView(frame, i18n, actions) {
     /** @param {WidgetState} state */
     function notices(state) {
         const said = state.line.up && state.phase !== 'failed'
-                     ? state.phase === 'starting' ? t('starting')
-                       : state.outgoing.some((it) => it.state === 'failed')
-                         ? t('log.unsent') : ''
+                     ? state.outgoing.some((it) => it.state === 'failed')
+                       ? t('log.unsent') : ''
                      : navigator.onLine ? state.line.up ? '' : t('line.down')
                      : t('offline');
 

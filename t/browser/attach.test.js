@@ -50,7 +50,7 @@ async function photo(page, width, height) {
 async function pick(page, ...files) {
     const [chooser] = await Promise.all([
         page.waitForEvent('filechooser'),
-        page.locator('.composer').getByRole('button').first().click()]);
+        page.locator('.composer .tool').click()]);
 
     await chooser.setFiles(files);
 }

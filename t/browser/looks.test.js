@@ -401,8 +401,24 @@ test('nothing of the page moves, by the strictest policy', async () => {
                     JSON.stringify(from.currentRect)])]);
         })).observe({ type: 'layout-shift', buffered: true });
     });
+
+    /* The panel has been seen for a while when the server answers. */
+    let answer;
+    const held = new Promise((resolve) => {
+        answer = resolve;
+    });
+
+    await page.route(/v1\/session$/, async (route) => {
+        await held;
+        await route.continue();
+    });
     await embed(page);
     await page.getByRole('button', { name: 'Open chat' }).click();
+    await page.getByRole('textbox').waitFor();
+    await hostOf(page, (host) => Promise.all(host.shadowRoot.getAnimations()
+        .map((it) => it.finished)).then(() => 0));
+    await settled(page);
+    answer();
     await page.getByRole('textbox').fill(`Still ${mark}`);
     await page.getByRole('textbox').press('Enter');
     await page.getByText('Sent').waitFor();
