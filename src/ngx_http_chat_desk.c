@@ -6,6 +6,7 @@
 
 #include "ngx_http_chat_body.h"
 #include "ngx_http_chat_endpoint.h"
+#include "ngx_http_chat_identity.h"
 #include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_token.h"
@@ -20,6 +21,10 @@
 
 /* the answer says a token, of which PostgreSQL gets the hash */
 #define NGX_HTTP_CHAT_DESK_TOKEN     0x01
+/* of chat.desk_site_1() */
+#define NGX_HTTP_CHAT_DESK_SITE      0x02
+/* "key" may be a public key */
+#define NGX_HTTP_CHAT_DESK_PUBLIC    0x04
 
 #define NGX_HTTP_CHAT_DESK_NAME      400     /* bytes of 100 characters */
 
@@ -48,6 +53,8 @@ static ngx_http_chat_desk_t *ngx_http_chat_desk_find(
 static ngx_int_t ngx_http_chat_desk_body(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_desk_t *d, ngx_str_t *body,
     ngx_int_t *rc);
+static ngx_int_t ngx_http_chat_desk_public(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_int_t *rc);
 static json_t *ngx_http_chat_desk_query(ngx_http_request_t *r,
     const char **names, const char **wrong);
 static void ngx_http_chat_desk_done(ngx_http_chat_call_t *call);
@@ -134,6 +141,33 @@ static ngx_http_chat_field_t  ngx_http_chat_desk_canned_change[] = {
 };
 
 
+#define NGX_HTTP_CHAT_DESK_ANY(name)                                         \
+    { name, NGX_HTTP_CHAT_F_ANY, 0, 0, -1, 0, NULL }
+
+static ngx_http_chat_field_t  ngx_http_chat_desk_site_change[] = {
+    { "version", NGX_HTTP_CHAT_F_INT, NGX_HTTP_CHAT_REQUIRED, 0, -1, 0,
+      NULL },
+    NGX_HTTP_CHAT_DESK_ANY("title"),
+    NGX_HTTP_CHAT_DESK_ANY("locale"),
+    NGX_HTTP_CHAT_DESK_ANY("theme"),
+    NGX_HTTP_CHAT_DESK_ANY("prechat"),
+    NGX_HTTP_CHAT_DESK_ANY("away"),
+    NGX_HTTP_CHAT_DESK_ANY("consent"),
+    NGX_HTTP_CHAT_DESK_ANY("one_conversation")
+};
+
+static const char  *ngx_http_chat_desk_algorithms[] = {
+    "HS256", "ES256", NULL
+};
+
+static ngx_http_chat_field_t  ngx_http_chat_desk_site_key_create[] = {
+    NGX_HTTP_CHAT_DESK_STRING("kid", NGX_HTTP_CHAT_REQUIRED, 64),
+    { "alg", NGX_HTTP_CHAT_F_ENUM, NGX_HTTP_CHAT_REQUIRED, 0, -1, 0,
+      ngx_http_chat_desk_algorithms },
+    NGX_HTTP_CHAT_DESK_STRING("key", 0, 1024)
+};
+
+
 #define ngx_http_chat_desk_fields(f)                                         \
     f, sizeof(f) / sizeof(ngx_http_chat_field_t)
 
@@ -169,6 +203,14 @@ static ngx_http_chat_desk_t  ngx_http_chat_desk_actions[] = {
     { "canned_change", 0,
       ngx_http_chat_desk_fields(ngx_http_chat_desk_canned_change), NULL },
     { "canned_delete", 0, NULL, 0, NULL },
+
+    { "site", NGX_HTTP_CHAT_DESK_SITE, NULL, 0, NULL },
+    { "site_change", NGX_HTTP_CHAT_DESK_SITE,
+      ngx_http_chat_desk_fields(ngx_http_chat_desk_site_change), NULL },
+    { "site_keys", NGX_HTTP_CHAT_DESK_SITE, NULL, 0, NULL },
+    { "site_key_create", NGX_HTTP_CHAT_DESK_SITE|NGX_HTTP_CHAT_DESK_PUBLIC,
+      ngx_http_chat_desk_fields(ngx_http_chat_desk_site_key_create), NULL },
+    { "site_key_revoke", NGX_HTTP_CHAT_DESK_SITE, NULL, 0, NULL },
 
     { "audit", 0, NULL, 0, ngx_http_chat_desk_pages },
 
@@ -242,8 +284,10 @@ ngx_http_chat_desk(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     ngx_http_chat_arg_text(&args, body.len ? &body : NULL);
 
     return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_SLOW,
-                                    NGX_HTTP_CHAT_Q_DESK, &args,
-                                    ngx_http_chat_desk_done);
+                                    d->flags & NGX_HTTP_CHAT_DESK_SITE
+                                    ? NGX_HTTP_CHAT_Q_DESK_SITE
+                                    : NGX_HTTP_CHAT_Q_DESK,
+                                    &args, ngx_http_chat_desk_done);
 }
 
 
@@ -283,6 +327,12 @@ ngx_http_chat_desk_body(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
             return NGX_DECLINED;
         }
 
+        if ((d->flags & NGX_HTTP_CHAT_DESK_PUBLIC)
+            && ngx_http_chat_desk_public(r, ctx, rc) != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+
         json = json_incref(ctx->body);
 
     } else if (d->query != NULL) {
@@ -312,6 +362,35 @@ ngx_http_chat_desk_body(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     json_decref(json);
 
     return *rc == NGX_OK ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* whether a "key" for ES256 is one; NGX_DECLINED as above */
+
+static ngx_int_t
+ngx_http_chat_desk_public(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_int_t *rc)
+{
+    json_t      *key;
+    const char  *alg;
+
+    alg = json_string_value(json_object_get(ctx->body, "alg"));
+    key = json_object_get(ctx->body, "key");
+
+    if (alg[0] != 'E'
+        || (key != NULL
+            && ngx_http_chat_identity_public(
+                   (u_char *) json_string_value(key),
+                   json_string_length(key))
+               == NGX_OK))
+    {
+        return NGX_OK;
+    }
+
+    *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_INVALID_FIELD, "key",
+                                      "the public key of P-256 in PEM is "
+                                      "needed");
+    return NGX_DECLINED;
 }
 
 
@@ -398,6 +477,17 @@ ngx_http_chat_desk_answer(ngx_http_request_t *r, ngx_str_t *outcome,
                && ngx_memcmp(outcome->data, "created", 7) == 0)
     {
         status = NGX_HTTP_CREATED;
+
+    } else if (body->len > 2) {
+
+        /* "conflict", with what it is in conflict with */
+
+        text.data = body->data + 1;
+        text.len = body->len - 2;
+
+        return ngx_http_chat_reply_problem_with(r, NGX_HTTP_CHAT_CONFLICT,
+                                                "version", "it has changed "
+                                                "meanwhile", &text);
 
     } else {
         return ngx_http_chat_reply_outcome(r, outcome);

@@ -164,6 +164,28 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
       ngx_http_chat_desk, "canned_delete" },
 
+    { NGX_HTTP_GET, "/v1/site",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "site" },
+
+    { NGX_HTTP_PATCH, "/v1/site",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_MESSAGE_BODY,
+      ngx_http_chat_desk, "site_change" },
+
+    { NGX_HTTP_GET, "/v1/site/keys",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "site_keys" },
+
+    { NGX_HTTP_POST, "/v1/site/keys",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_desk, "site_key_create" },
+
+    { NGX_HTTP_DELETE, "/v1/site/keys/{id}",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "site_key_revoke" },
+
     { NGX_HTTP_GET, "/v1/audit",
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
       ngx_http_chat_desk, "audit" },

@@ -333,6 +333,11 @@ ngx_http_chat_fields_one(json_t *value, ngx_http_chat_field_t *field,
 
     case NGX_HTTP_CHAT_F_CARD:
         return ngx_http_chat_fields_card(value, dst, pool, detail);
+
+    case NGX_HTTP_CHAT_F_ANY:
+        *detail = NULL;
+        *(json_t **) dst = value;
+        break;
     }
 
     return *detail == NULL ? NGX_OK : NGX_DECLINED;

@@ -57,7 +57,9 @@ typedef enum {
     NGX_HTTP_CHAT_F_LIST,                    /* json_t *, owned by the object:
                                               * at most NGX_HTTP_CHAT_LIST_ITEMS
                                               * strings of max bytes */
-    NGX_HTTP_CHAT_F_CARD                     /* ngx_str_t, {"card": ...} */
+    NGX_HTTP_CHAT_F_CARD,                    /* ngx_str_t, {"card": ...} */
+    NGX_HTTP_CHAT_F_ANY                      /* json_t *, owned by the object:
+                                              * PostgreSQL looks at it */
 } ngx_http_chat_field_e;
 
 typedef struct {

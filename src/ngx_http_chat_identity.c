@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <jwt.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 
 
 static json_t *ngx_http_chat_identity_part(ngx_pool_t *pool, u_char *p,
@@ -342,4 +343,33 @@ ngx_http_chat_identity_string(ngx_pool_t *pool, json_t *value, ngx_str_t *s)
     s->len = text.len;
 
     return s->data != NULL ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_chat_identity_public(u_char *pem, size_t len)
+{
+    BIO        *bio;
+    EVP_PKEY   *key;
+    ngx_int_t   rc;
+
+    bio = BIO_new_mem_buf(pem, (int) len);
+    if (bio == NULL) {
+        return NGX_DECLINED;
+    }
+
+    /* with a password at hand nobody is asked for one */
+
+    key = PEM_read_bio_PUBKEY(bio, NULL, NULL, (void *) "");
+
+    rc = key != NULL && EVP_PKEY_base_id(key) == EVP_PKEY_EC
+         && EVP_PKEY_bits(key) == 256
+         ? NGX_OK : NGX_DECLINED;
+
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+
+    ERR_clear_error();
+
+    return rc;
 }

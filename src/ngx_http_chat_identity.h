@@ -47,5 +47,11 @@ ngx_int_t ngx_http_chat_identity_verify(ngx_pool_t *pool, ngx_str_t *token,
     ngx_str_t *site, int64_t now, ngx_http_chat_identity_key_t *keys,
     ngx_uint_t n, ngx_http_chat_identity_t *identity, const char **detail);
 
+/*
+ * NGX_OK if the PEM is the public key of an elliptic curve of 256 bits, as
+ * ES256 needs; NGX_DECLINED.
+ */
+ngx_int_t ngx_http_chat_identity_public(u_char *pem, size_t len);
+
 
 #endif /* _NGX_HTTP_CHAT_IDENTITY_H_INCLUDED_ */

@@ -85,7 +85,8 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "tick",                  NULL, 0, NULL },
     { "respond",               NULL, 10, NULL },
     { "identity_keys",         NULL, 1, NULL },
-    { "track",                 NULL, 6, NULL }
+    { "track",                 NULL, 6, NULL },
+    { "desk_site",             NULL, 10, NULL }
 };
 
 

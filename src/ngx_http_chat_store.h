@@ -59,6 +59,7 @@ typedef enum {
     NGX_HTTP_CHAT_Q_RESPOND,
     NGX_HTTP_CHAT_Q_IDENTITY_KEYS,
     NGX_HTTP_CHAT_Q_TRACK,
+    NGX_HTTP_CHAT_Q_DESK_SITE,
     NGX_HTTP_CHAT_Q_N
 } ngx_http_chat_query_e;
 

@@ -76,6 +76,16 @@ sub file {
     return $id;
 }
 
+# a key that is the only one of the site
+
+sub site_key {
+    psql('DELETE FROM chat.identity_key WHERE site = ' . site_id());
+    psql("SELECT chat.identity_key_put_1('" . site()
+         . "', 'k', 'HS256', '" . 'x' x 32 . "')");
+    return psql('SELECT id FROM chat.identity_key WHERE site = '
+                . site_id());
+}
+
 my $session_of = sub {
     agent_token('target', new => 1);
     return psql("SELECT id FROM chat.agent_session WHERE agent = '$target' "
@@ -95,6 +105,7 @@ my %object = (
     'v1/labels/{id}' => sub { row('label', name => "label$n") },
     'v1/canned/{id}' => sub { row('canned', shortcut => "c$n", title => 'x',
                                   text => 'x') },
+    'v1/site/keys/{id}' => sub { site_key() },
     'v1/conversations/{id}' => $talk,
     'v1/conversations/{id}/events' => $talk,
     'v1/conversations/{id}/messages' => $talk,
@@ -126,6 +137,8 @@ my %body = (
     'POST v1/labels' => {name => 'new%d'},
     'POST v1/canned' => {shortcut => 'new%d', text => 'x'},
     'PATCH v1/canned/{id}' => {title => 'y'},
+    'PATCH v1/site' => {version => 1},
+    'POST v1/site/keys' => {kid => 'k%d', alg => 'HS256'},
     'POST v1/conversations' => {client_msg_id => 'c%d', text => 'x'},
     'PATCH v1/conversations/{id}' => {assignee => undef},
     'POST v1/conversations/{id}/messages' => {client_msg_id => 'm',
@@ -176,7 +189,7 @@ for my $route (sort keys %rows) {
 }
 
 is(scalar(grep { @$_ != @roles } values %rows), 0, 'no cell is missing');
-cmp_ok(scalar(keys %rows), '>', 40, 'the table has been read');
+cmp_ok(scalar(keys %rows), '>', 45, 'the table has been read');
 
 $nginx->stop;
 is(join('', $nginx->alarms), '', 'nothing alarming in the log');
