@@ -309,21 +309,21 @@ CORE::join '; ', map { refused($_) } '{"color": 1}', '{"title": ""}',
     '{"consent": {"version": "1", "text": "x", "url": "javascript:1"}}',
     '{"one_conversation": "yes"}', '[]', '{"title": "a\u0007b"}'
 --- sql_is
-settings
+color
 title
 title
 locale
-theme
-theme
+theme.accent
+theme.css
 prechat.fields
 prechat.fields.label
 prechat.fields.name
 prechat.fields.name
 prechat.fields.type
 away
-consent
-consent
-consent
+consent.text
+consent.version
+consent.url
 one_conversation
 settings
 title
