@@ -129,6 +129,22 @@ typedef ngx_int_t (*ngx_http_chat_handler_pt)(ngx_http_request_t *r,
                                               * header: "role" in the query */
 #define NGX_HTTP_CHAT_ARRAY          0x100   /* the body is an array */
 
+/*
+ * The scope by which an API key may call a route: bits of its flags, one at
+ * most.  Where there is none, no key may.
+ */
+#define NGX_HTTP_CHAT_SCOPE_READ      0x010000  /* conversations:read */
+#define NGX_HTTP_CHAT_SCOPE_WRITE     0x020000  /* conversations:write */
+#define NGX_HTTP_CHAT_SCOPE_VISITORS  0x040000  /* visitors:write */
+#define NGX_HTTP_CHAT_SCOPE_PEOPLE    0x080000  /* people:read */
+#define NGX_HTTP_CHAT_SCOPE_SETTINGS  0x100000  /* settings:read */
+#define NGX_HTTP_CHAT_SCOPE_CHANGE    0x200000  /* settings:write */
+#define NGX_HTTP_CHAT_SCOPE_AUDIT     0x400000  /* audit:read */
+#define NGX_HTTP_CHAT_SCOPES          0x7f0000
+
+/* the credential is a key, whatever its scopes */
+#define NGX_HTTP_CHAT_SCOPE_KEY       0x800000
+
 struct ngx_http_chat_route_s {
     ngx_uint_t                method;        /* NGX_HTTP_GET, ... */
     const char               *pattern;       /* "/v1/conversations/{id}" */
@@ -156,6 +172,7 @@ struct ngx_http_chat_ctx_s {
     ngx_http_chat_id_t        id;            /* value of {id} */
     ngx_http_chat_actor_t     actor;
     int64_t                   expires;       /* of the credential, ms; 0 */
+    ngx_uint_t                scopes;        /* bits of a key; 0: a person */
     json_t                   *body;          /* object, or NULL */
     ngx_http_chat_call_t     *call;
     ngx_http_chat_command_t  *command;

@@ -13,6 +13,7 @@
 #include "ngx_http_chat_origin.h"
 #include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_store.h"
+#include "ngx_http_chat_token.h"
 
 #include <openssl/evp.h>
 
@@ -45,9 +46,31 @@ static ngx_int_t ngx_http_chat_auth_token_hash(ngx_str_t *token,
     u_char *hash);
 static ngx_int_t ngx_http_chat_auth_agent(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
+static ngx_int_t ngx_http_chat_auth_agent_hash(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, u_char *hash, ngx_uint_t *key);
 static void ngx_http_chat_auth_agent_done(ngx_http_chat_call_t *call);
 static ngx_int_t ngx_http_chat_auth_agent_row(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, PGresult *res);
+static ngx_int_t ngx_http_chat_auth_key_row(ngx_http_chat_ctx_t *ctx,
+    u_char *hash, PGresult *res);
+
+
+typedef struct {
+    const char               *name;
+    ngx_uint_t                bit;
+} ngx_http_chat_auth_scope_t;
+
+
+static ngx_http_chat_auth_scope_t  ngx_http_chat_auth_scopes[] = {
+    { "conversations:read", NGX_HTTP_CHAT_SCOPE_READ },
+    { "conversations:write", NGX_HTTP_CHAT_SCOPE_WRITE },
+    { "visitors:write", NGX_HTTP_CHAT_SCOPE_VISITORS },
+    { "people:read", NGX_HTTP_CHAT_SCOPE_PEOPLE },
+    { "settings:read", NGX_HTTP_CHAT_SCOPE_SETTINGS },
+    { "settings:write", NGX_HTTP_CHAT_SCOPE_CHANGE },
+    { "audit:read", NGX_HTTP_CHAT_SCOPE_AUDIT },
+    { NULL, 0 }
+};
 
 
 ngx_int_t
@@ -254,7 +277,8 @@ ngx_http_chat_auth_credential(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
             return kinds & NGX_HTTP_CHAT_VISITOR;
         }
 
-        return (token->len == NGX_HTTP_CHAT_AGENT_TOKEN_LEN)
+        return (token->len == NGX_HTTP_CHAT_AGENT_TOKEN_LEN
+                || ngx_http_chat_token_key_is(token))
                ? kinds & NGX_HTTP_CHAT_AGENT : 0;
     }
 
@@ -467,6 +491,8 @@ ngx_http_chat_auth_token(ngx_http_chat_loc_conf_t *conf,
     ngx_http_chat_keys_t *keys, ngx_str_t *token,
     ngx_http_chat_actor_t *actor, int64_t *expires, u_char *hash)
 {
+    ngx_uint_t  scopes;
+
     if ((conf->halves & NGX_HTTP_CHAT_VISITOR)
         && token->len == NGX_HTTP_CHAT_TOKEN_LEN)
     {
@@ -480,7 +506,8 @@ ngx_http_chat_auth_token(ngx_http_chat_loc_conf_t *conf,
         return NGX_DECLINED;
     }
 
-    return ngx_http_chat_auth_cache_find(conf->site, hash, actor, expires)
+    return ngx_http_chat_auth_cache_find(conf->site, hash, actor, expires,
+                                         &scopes)
            == NGX_OK ? NGX_OK : NGX_AGAIN;
 }
 
@@ -488,16 +515,17 @@ ngx_http_chat_auth_token(ngx_http_chat_loc_conf_t *conf,
 static ngx_int_t
 ngx_http_chat_auth_agent(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 {
-    u_char                 hash[NGX_HTTP_CHAT_AGENT_HASH];
-    ngx_http_chat_call_t  *call;
-    ngx_http_chat_args_t   args;
+    u_char                  hash[NGX_HTTP_CHAT_AGENT_HASH];
+    ngx_uint_t              key;
+    ngx_http_chat_call_t   *call;
+    ngx_http_chat_args_t    args;
 
-    if (ngx_http_chat_auth_hash(r, ctx, hash) != NGX_OK) {
+    if (ngx_http_chat_auth_agent_hash(r, ctx, hash, &key) != NGX_OK) {
         return NGX_DECLINED;
     }
 
     if (ngx_http_chat_auth_cache_find(ctx->conf->site, hash, &ctx->actor,
-                                      &ctx->expires)
+                                      &ctx->expires, &ctx->scopes)
         == NGX_OK)
     {
         return NGX_OK;
@@ -514,8 +542,10 @@ ngx_http_chat_auth_agent(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     ngx_http_chat_arg_bytes(&args, hash, NGX_HTTP_CHAT_AGENT_HASH);
 
     call = ngx_http_chat_store_call(NGX_HTTP_CHAT_FAST,
-                                    NGX_HTTP_CHAT_Q_AGENT_SESSION_GET, &args,
-                                    ngx_http_chat_auth_agent_done, NULL);
+                                    key ? NGX_HTTP_CHAT_Q_API_KEY_GET
+                                        : NGX_HTTP_CHAT_Q_AGENT_SESSION_GET,
+                                    &args, ngx_http_chat_auth_agent_done,
+                                    NULL);
     if (call == NULL) {
         return NGX_BUSY;
     }
@@ -528,11 +558,30 @@ ngx_int_t
 ngx_http_chat_auth_hash(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     u_char *hash)
 {
+    ngx_uint_t  key;
+
+    return ngx_http_chat_auth_agent_hash(r, ctx, hash, &key) == NGX_OK && !key
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_chat_auth_agent_hash(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    u_char *hash, ngx_uint_t *key)
+{
     ngx_str_t  token;
 
     if (ngx_http_chat_auth_credential(r, ctx, &token) != NGX_HTTP_CHAT_AGENT)
     {
         return NGX_DECLINED;
+    }
+
+    /* a key is no cookie */
+
+    *key = ctx->bearer && ngx_http_chat_token_key_is(&token);
+
+    if (*key) {
+        return ngx_http_chat_token_key_hash(&token, hash);
     }
 
     return ngx_http_chat_auth_token_hash(&token, hash);
@@ -595,10 +644,15 @@ static ngx_int_t
 ngx_http_chat_auth_agent_row(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     PGresult *res)
 {
-    u_char  hash[NGX_HTTP_CHAT_AGENT_HASH];
+    u_char      hash[NGX_HTTP_CHAT_AGENT_HASH];
+    ngx_uint_t  key;
 
-    if (ngx_http_chat_auth_hash(r, ctx, hash) != NGX_OK) {
+    if (ngx_http_chat_auth_agent_hash(r, ctx, hash, &key) != NGX_OK) {
         return NGX_DECLINED;
+    }
+
+    if (key) {
+        return ngx_http_chat_auth_key_row(ctx, hash, res);
     }
 
     return ngx_http_chat_auth_session_row(ctx->conf->site, hash, res,
@@ -626,7 +680,60 @@ ngx_http_chat_auth_session_row(ngx_http_chat_site_t *site, u_char *hash,
 
     *expires = ngx_http_chat_col_int8(res, 0, 5);
 
-    ngx_http_chat_auth_cache_add(hash, actor, *expires);
+    ngx_http_chat_auth_cache_add(hash, actor, *expires, 0);
+
+    return NGX_OK;
+}
+
+
+/* session, agent, expires, scopes */
+
+static ngx_int_t
+ngx_http_chat_auth_key_row(ngx_http_chat_ctx_t *ctx, u_char *hash,
+    PGresult *res)
+{
+    u_char                      *p, *last;
+    ngx_str_t                    words;
+    ngx_http_chat_actor_t       *actor;
+    ngx_http_chat_auth_scope_t  *scope;
+
+    actor = &ctx->actor;
+
+    ngx_memzero(actor, sizeof(ngx_http_chat_actor_t));
+
+    if (PQntuples(res) != 1
+        || ngx_http_chat_col_id(res, 0, 0, &actor->session) != NGX_OK
+        || ngx_http_chat_col_id(res, 0, 1, &actor->id) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    actor->kind = NGX_HTTP_CHAT_AGENT;
+    actor->site = ctx->conf->site;
+
+    ctx->expires = ngx_http_chat_col_int8(res, 0, 2);
+    ctx->scopes = NGX_HTTP_CHAT_SCOPE_KEY;
+
+    ngx_http_chat_col_text(res, 0, 3, &words);
+
+    last = words.data + words.len;
+
+    for (p = words.data; p < last; p = words.data + 1) {
+
+        words.data = ngx_strlchr(p, last, ' ');
+        words.data = words.data != NULL ? words.data : last;
+
+        for (scope = ngx_http_chat_auth_scopes; scope->name; scope++) {
+
+            if (ngx_strlen(scope->name) == (size_t) (words.data - p)
+                && ngx_strncmp(p, scope->name, words.data - p) == 0)
+            {
+                ctx->scopes |= scope->bit;
+            }
+        }
+    }
+
+    ngx_http_chat_auth_cache_add(hash, actor, ctx->expires, ctx->scopes);
 
     return NGX_OK;
 }

@@ -20,6 +20,7 @@ struct ngx_http_chat_auth_entry_s {
     ngx_http_chat_auth_entry_t  *next;           /* of the bucket */
     ngx_msec_t                   until;
     int64_t                      expires;        /* the session, ms */
+    ngx_uint_t                   scopes;
     ngx_http_chat_actor_t        actor;
     u_char                       hash[NGX_HTTP_CHAT_AGENT_HASH];
 };
@@ -39,7 +40,7 @@ static ngx_http_chat_auth_entry_t  *ngx_http_chat_auth_buckets
 
 ngx_int_t
 ngx_http_chat_auth_cache_find(ngx_http_chat_site_t *site, u_char *hash,
-    ngx_http_chat_actor_t *actor, int64_t *expires)
+    ngx_http_chat_actor_t *actor, int64_t *expires, ngx_uint_t *scopes)
 {
     ngx_http_chat_auth_entry_t  *e;
 
@@ -59,6 +60,7 @@ ngx_http_chat_auth_cache_find(ngx_http_chat_site_t *site, u_char *hash,
 
     *actor = e->actor;
     *expires = e->expires;
+    *scopes = e->scopes;
 
     return NGX_OK;
 }
@@ -66,7 +68,7 @@ ngx_http_chat_auth_cache_find(ngx_http_chat_site_t *site, u_char *hash,
 
 void
 ngx_http_chat_auth_cache_add(u_char *hash, ngx_http_chat_actor_t *actor,
-    int64_t expires)
+    int64_t expires, ngx_uint_t scopes)
 {
     int64_t                       time;
     ngx_queue_t                  *q;
@@ -99,6 +101,7 @@ ngx_http_chat_auth_cache_add(u_char *hash, ngx_http_chat_actor_t *actor,
     e->next = NULL;
     e->until = ngx_current_msec + (ngx_msec_t) time;
     e->expires = expires;
+    e->scopes = scopes;
     e->actor = *actor;
     ngx_memcpy(e->hash, hash, NGX_HTTP_CHAT_AGENT_HASH);
 

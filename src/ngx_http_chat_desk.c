@@ -25,6 +25,10 @@
 #define NGX_HTTP_CHAT_DESK_SITE      0x02
 /* "key" may be a public key */
 #define NGX_HTTP_CHAT_DESK_PUBLIC    0x04
+/* of chat.desk_key_1() */
+#define NGX_HTTP_CHAT_DESK_KEY       0x08
+/* the token is an API key */
+#define NGX_HTTP_CHAT_DESK_API       0x10
 
 #define NGX_HTTP_CHAT_DESK_NAME      400     /* bytes of 100 characters */
 
@@ -50,6 +54,8 @@ typedef struct {
 
 static ngx_http_chat_desk_t *ngx_http_chat_desk_find(
     ngx_http_chat_ctx_t *ctx);
+static ngx_str_t *ngx_http_chat_desk_token(ngx_http_request_t *r,
+    ngx_http_chat_desk_t *d, ngx_http_chat_id_t *id, u_char *hash);
 static ngx_int_t ngx_http_chat_desk_body(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_desk_t *d, ngx_str_t *body,
     ngx_int_t *rc);
@@ -167,6 +173,20 @@ static ngx_http_chat_field_t  ngx_http_chat_desk_site_key_create[] = {
     NGX_HTTP_CHAT_DESK_STRING("key", 0, 1024)
 };
 
+static ngx_http_chat_field_t  ngx_http_chat_desk_key_create[] = {
+    NGX_HTTP_CHAT_DESK_STRING("name", NGX_HTTP_CHAT_REQUIRED,
+                              NGX_HTTP_CHAT_DESK_NAME),
+    { "scopes", NGX_HTTP_CHAT_F_LIST, NGX_HTTP_CHAT_REQUIRED, 0, -1, 32,
+      NULL },
+    NGX_HTTP_CHAT_DESK_STRING("expires_at", NGX_HTTP_CHAT_NULLABLE, 40)
+};
+
+static ngx_http_chat_field_t  ngx_http_chat_desk_visitor_change[] = {
+    NGX_HTTP_CHAT_DESK_STRING("name", 0, NGX_HTTP_CHAT_DESK_NAME),
+    NGX_HTTP_CHAT_DESK_STRING("email", 0, 254),
+    { "attributes", NGX_HTTP_CHAT_F_OBJECT, 0, 0, -1, 0, NULL }
+};
+
 
 #define ngx_http_chat_desk_fields(f)                                         \
     f, sizeof(f) / sizeof(ngx_http_chat_field_t)
@@ -212,6 +232,15 @@ static ngx_http_chat_desk_t  ngx_http_chat_desk_actions[] = {
       ngx_http_chat_desk_fields(ngx_http_chat_desk_site_key_create), NULL },
     { "site_key_revoke", NGX_HTTP_CHAT_DESK_SITE, NULL, 0, NULL },
 
+    { "keys", NGX_HTTP_CHAT_DESK_KEY, NULL, 0, NULL },
+    { "key_create", NGX_HTTP_CHAT_DESK_KEY|NGX_HTTP_CHAT_DESK_TOKEN
+                    |NGX_HTTP_CHAT_DESK_API,
+      ngx_http_chat_desk_fields(ngx_http_chat_desk_key_create), NULL },
+    { "key_revoke", NGX_HTTP_CHAT_DESK_KEY, NULL, 0, NULL },
+
+    { "visitor_change", NGX_HTTP_CHAT_DESK_KEY,
+      ngx_http_chat_desk_fields(ngx_http_chat_desk_visitor_change), NULL },
+
     { "audit", 0, NULL, 0, ngx_http_chat_desk_pages },
 
     { NULL, 0, NULL, 0, NULL }
@@ -226,6 +255,7 @@ ngx_http_chat_desk(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     ngx_str_t              action, body, *token;
     ngx_http_chat_id_t     id;
     ngx_http_chat_args_t   args;
+    ngx_http_chat_query_e  query;
     ngx_http_chat_desk_t  *d;
 
     d = ngx_http_chat_desk_find(ctx);
@@ -249,16 +279,8 @@ ngx_http_chat_desk(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     if (d->flags & NGX_HTTP_CHAT_DESK_TOKEN) {
 
-        token = ngx_palloc(r->pool, sizeof(ngx_str_t)
-                                    + NGX_HTTP_CHAT_SECRET_LEN);
+        token = ngx_http_chat_desk_token(r, d, &id, hash);
         if (token == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        token->len = NGX_HTTP_CHAT_SECRET_LEN;
-        token->data = (u_char *) token + sizeof(ngx_str_t);
-
-        if (ngx_http_chat_token_new(token->data, hash) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
@@ -283,11 +305,48 @@ ngx_http_chat_desk(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     ngx_http_chat_arg_text(&args, body.len ? &body : NULL);
 
-    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_SLOW,
-                                    d->flags & NGX_HTTP_CHAT_DESK_SITE
-                                    ? NGX_HTTP_CHAT_Q_DESK_SITE
-                                    : NGX_HTTP_CHAT_Q_DESK,
-                                    &args, ngx_http_chat_desk_done);
+    if (d->flags & NGX_HTTP_CHAT_DESK_SITE) {
+        query = NGX_HTTP_CHAT_Q_DESK_SITE;
+
+    } else if (d->flags & NGX_HTTP_CHAT_DESK_KEY) {
+        query = NGX_HTTP_CHAT_Q_DESK_KEY;
+
+    } else {
+        query = NGX_HTTP_CHAT_Q_DESK;
+    }
+
+    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_SLOW, query, &args,
+                                    ngx_http_chat_desk_done);
+}
+
+
+/* NULL on no memory, or no random bytes */
+
+static ngx_str_t *
+ngx_http_chat_desk_token(ngx_http_request_t *r, ngx_http_chat_desk_t *d,
+    ngx_http_chat_id_t *id, u_char *hash)
+{
+    ngx_int_t   rc;
+    ngx_str_t  *token;
+
+    token = ngx_palloc(r->pool, sizeof(ngx_str_t)
+                                + NGX_HTTP_CHAT_API_KEY_LEN);
+    if (token == NULL) {
+        return NULL;
+    }
+
+    token->data = (u_char *) token + sizeof(ngx_str_t);
+
+    if (d->flags & NGX_HTTP_CHAT_DESK_API) {
+        token->len = NGX_HTTP_CHAT_API_KEY_LEN;
+        rc = ngx_http_chat_token_key_new(id, token->data, hash);
+
+    } else {
+        token->len = NGX_HTTP_CHAT_SECRET_LEN;
+        rc = ngx_http_chat_token_new(token->data, hash);
+    }
+
+    return rc == NGX_OK ? token : NULL;
 }
 
 

@@ -86,7 +86,8 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       ngx_http_chat_desk, "session_revoke" },
 
     { NGX_HTTP_GET, "/v1/agents",
-      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_SCOPE_PEOPLE, 0,
       ngx_http_chat_desk, "agents" },
 
     { NGX_HTTP_POST, "/v1/agents",
@@ -95,7 +96,8 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       ngx_http_chat_desk, "agent_create" },
 
     { NGX_HTTP_GET, "/v1/agents/{id}",
-      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_SCOPE_PEOPLE, 0,
       ngx_http_chat_desk, "agent" },
 
     { NGX_HTTP_PATCH, "/v1/agents/{id}",
@@ -116,7 +118,8 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       ngx_http_chat_desk, "sessions_end" },
 
     { NGX_HTTP_GET, "/v1/teams",
-      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_SCOPE_PEOPLE, 0,
       ngx_http_chat_desk, "teams" },
 
     { NGX_HTTP_POST, "/v1/teams",
@@ -134,43 +137,51 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       ngx_http_chat_desk, "team_delete" },
 
     { NGX_HTTP_GET, "/v1/labels",
-      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_SCOPE_SETTINGS, 0,
       ngx_http_chat_desk, "labels" },
 
     { NGX_HTTP_POST, "/v1/labels",
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
-      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SCOPE_CHANGE, NGX_HTTP_CHAT_SMALL_BODY,
       ngx_http_chat_desk, "label_create" },
 
     { NGX_HTTP_DELETE, "/v1/labels/{id}",
-      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_SCOPE_CHANGE, 0,
       ngx_http_chat_desk, "label_delete" },
 
     { NGX_HTTP_GET, "/v1/canned",
-      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_SCOPE_SETTINGS, 0,
       ngx_http_chat_desk, "canned" },
 
     { NGX_HTTP_POST, "/v1/canned",
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
-      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_MESSAGE_BODY,
+      NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SCOPE_CHANGE,
+      NGX_HTTP_CHAT_MESSAGE_BODY,
       ngx_http_chat_desk, "canned_create" },
 
     { NGX_HTTP_PATCH, "/v1/canned/{id}",
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
-      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_MESSAGE_BODY,
+      NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SCOPE_CHANGE,
+      NGX_HTTP_CHAT_MESSAGE_BODY,
       ngx_http_chat_desk, "canned_change" },
 
     { NGX_HTTP_DELETE, "/v1/canned/{id}",
-      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_SCOPE_CHANGE, 0,
       ngx_http_chat_desk, "canned_delete" },
 
     { NGX_HTTP_GET, "/v1/site",
-      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_SCOPE_SETTINGS, 0,
       ngx_http_chat_desk, "site" },
 
     { NGX_HTTP_PATCH, "/v1/site",
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
-      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_MESSAGE_BODY,
+      NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SCOPE_CHANGE,
+      NGX_HTTP_CHAT_MESSAGE_BODY,
       ngx_http_chat_desk, "site_change" },
 
     { NGX_HTTP_GET, "/v1/site/keys",
@@ -186,12 +197,33 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
       ngx_http_chat_desk, "site_key_revoke" },
 
-    { NGX_HTTP_GET, "/v1/audit",
+    { NGX_HTTP_GET, "/v1/keys",
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "keys" },
+
+    { NGX_HTTP_POST, "/v1/keys",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_desk, "key_create" },
+
+    { NGX_HTTP_DELETE, "/v1/keys/{id}",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_desk, "key_revoke" },
+
+    { NGX_HTTP_PATCH, "/v1/visitors/{id}",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SCOPE_VISITORS,
+      NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_desk, "visitor_change" },
+
+    { NGX_HTTP_GET, "/v1/audit",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_SCOPE_AUDIT, 0,
       ngx_http_chat_desk, "audit" },
 
     { NGX_HTTP_GET, "/v1/conversations",
-      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER, 0, 0,
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
+      NGX_HTTP_CHAT_SCOPE_READ, 0,
       ngx_http_chat_conversation_list, "list" },
 
     { NGX_HTTP_POST, "/v1/conversations",
@@ -200,21 +232,23 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       ngx_http_chat_visitor_create, "create" },
 
     { NGX_HTTP_GET, "/v1/conversations/{id}",
-      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER, 0, 0,
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
+      NGX_HTTP_CHAT_SCOPE_READ, 0,
       ngx_http_chat_conversation_get, "get" },
 
     { NGX_HTTP_PATCH, "/v1/conversations/{id}",
       NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
-      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SCOPE_WRITE, NGX_HTTP_CHAT_SMALL_BODY,
       ngx_http_chat_conversation_change, "change" },
 
     { NGX_HTTP_GET, "/v1/conversations/{id}/events",
-      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER, 0, 0,
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
+      NGX_HTTP_CHAT_SCOPE_READ, 0,
       ngx_http_chat_conversation_events, "events" },
 
     { NGX_HTTP_POST, "/v1/conversations/{id}/messages",
       NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
-      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_MESSAGE_BODY,
+      NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SCOPE_WRITE, NGX_HTTP_CHAT_MESSAGE_BODY,
       ngx_http_chat_conversation_send, "send" },
 
     { NGX_HTTP_POST, "/v1/conversations/{id}/responses",
@@ -224,20 +258,22 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
 
     { NGX_HTTP_POST, "/v1/conversations/{id}/read",
       NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
-      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SCOPE_WRITE, NGX_HTTP_CHAT_SMALL_BODY,
       ngx_http_chat_conversation_read, "read" },
 
     { NGX_HTTP_POST, "/v1/conversations/{id}/typing",
       NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
-      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SCOPE_WRITE, NGX_HTTP_CHAT_SMALL_BODY,
       ngx_http_chat_conversation_typing, "typing" },
 
     { NGX_HTTP_PUT, "/v1/attachments/{name}",
-      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_FILE, 0,
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
+      NGX_HTTP_CHAT_FILE|NGX_HTTP_CHAT_SCOPE_WRITE, 0,
       ngx_http_chat_file_put, "upload" },
 
     { NGX_HTTP_GET, "/v1/attachments/{id}",
-      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_SHOWN, 0,
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
+      NGX_HTTP_CHAT_SHOWN|NGX_HTTP_CHAT_SCOPE_READ, 0,
       ngx_http_chat_file_get, "attachment" },
 
     { NGX_HTTP_POST, "/v1/ticket",

@@ -451,6 +451,14 @@ ngx_http_chat_route_known(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
                                            "not for this kind of user");
     }
 
+    if (ctx->scopes != 0
+        && (ctx->route->flags & ctx->scopes & NGX_HTTP_CHAT_SCOPES) == 0)
+    {
+        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_FORBIDDEN, NULL,
+                                           "not within the scopes of the "
+                                           "key");
+    }
+
     if (!ctx->is_id && ngx_strstr(ctx->route->pattern, "{id}") != NULL) {
         return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_NOT_FOUND, NULL,
                                            "there is no such object");

@@ -86,7 +86,9 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "respond",               NULL, 10, NULL },
     { "identity_keys",         NULL, 1, NULL },
     { "track",                 NULL, 6, NULL },
-    { "desk_site",             NULL, 10, NULL }
+    { "desk_site",             NULL, 10, NULL },
+    { "desk_key",              NULL, 10, NULL },
+    { "api_key_get",           NULL, 2, NULL }
 };
 
 

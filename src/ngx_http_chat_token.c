@@ -53,3 +53,41 @@ ngx_http_chat_token_hash(ngx_str_t *token, u_char *hash)
                       EVP_sha256(), NULL)
            == 1 ? NGX_OK : NGX_ERROR;
 }
+
+
+ngx_int_t
+ngx_http_chat_token_key_new(ngx_http_chat_id_t *id, u_char *key,
+    u_char *hash)
+{
+    u_char     *p;
+    ngx_str_t   text;
+
+    p = ngx_cpymem(key, "chat_", sizeof("chat_") - 1);
+    p = ngx_hex_dump(p, id->data + 12, 4);
+    *p++ = '_';
+
+    if (ngx_http_chat_token_new(p, hash) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    text.data = key;
+    text.len = NGX_HTTP_CHAT_API_KEY_LEN;
+
+    return ngx_http_chat_token_key_hash(&text, hash);
+}
+
+
+ngx_uint_t
+ngx_http_chat_token_key_is(ngx_str_t *text)
+{
+    return text->len == NGX_HTTP_CHAT_API_KEY_LEN
+           && ngx_memcmp(text->data, "chat_", sizeof("chat_") - 1) == 0;
+}
+
+
+ngx_int_t
+ngx_http_chat_token_key_hash(ngx_str_t *key, u_char *hash)
+{
+    return EVP_Digest(key->data, key->len, hash, NULL, EVP_sha256(), NULL)
+           == 1 ? NGX_OK : NGX_ERROR;
+}

@@ -17,8 +17,10 @@ my $nginx = ChatTest::Nginx->new(workers => 1,
     server => 'location /far/ { chat on; chat_site ' . site() . '-far; }')
     ->start;
 
-my @roles = ('nobody', 'visitor', 'other visitor', 'foreign agent', 'agent',
-             'supervisor', 'admin');
+my @roles = ('nobody', 'visitor', 'other visitor', 'foreign agent',
+             'other team', 'agent', 'supervisor', 'admin', 'key');
+my @scopes = qw(conversations:read conversations:write visitors:write
+                people:read settings:read settings:write audit:read);
 my %rows = table("$FindBin::Bin/../docs/security.md");
 
 sub table {
@@ -37,6 +39,18 @@ sub table {
 
 agent($_, role => $_) for qw(agent supervisor admin);
 agent('stranger', site => site() . '-far', role => 'admin');
+agent('other team');
+
+# the conversations are of a team, which has all agents but one
+
+my ($ours, $theirs) = map { uuid("team $_") } 'ours', 'theirs';
+
+psql("INSERT INTO chat.team (site, id, name) VALUES (" . site_id()
+     . ", '$ours', 'Ours'), (" . site_id() . ", '$theirs', 'Theirs')");
+psql("INSERT INTO chat.team_member (site, team, agent) SELECT a.site, "
+     . "CASE WHEN a.id = '" . agent('other team') . "' THEN '$theirs'::uuid "
+     . "ELSE '$ours'::uuid END, a.id FROM chat.agent a WHERE a.site = "
+     . site_id());
 
 my $target = agent('target');
 my ($n, $owner) = (0, '');
@@ -49,8 +63,29 @@ sub credential {
     return undef if $role eq 'nobody';
     return visitor_token($owner) if $role eq 'visitor';
     return visitor_token("other $owner") if $role eq 'other visitor';
+    return api_key(split ' ', $1) if $role =~ /^key (.*)/;
     return agent_token($role eq 'foreign agent' ? 'stranger' : $role,
                        new => 1);
+}
+
+# a key with these scopes
+
+my %keys;
+
+sub api_key {
+    my (@scopes) = @_;
+
+    return $keys{"@scopes"} //= new_key(@scopes);
+}
+
+sub new_key {
+    my (@scopes) = @_;
+    my $answer = $nginx->client->request('POST', '/support/v1/keys',
+        token => agent_token('admin'),
+        json => {name => "Key $n", scopes => \@scopes});
+
+    die 'no key: ' . $answer->body . "\n" if $answer->status != 201;
+    return $answer->json->{token};
 }
 
 sub row {
@@ -64,11 +99,19 @@ sub row {
     return $id;
 }
 
+sub talk {
+    my $id = conversation($owner);
+
+    psql("UPDATE chat.conversation SET team = '$ours' WHERE id = '$id'");
+
+    return $id;
+}
+
 sub file {
     my $client = $nginx->client(visitor => $owner);
     my $id = $client->request('PUT', '/support/v1/attachments/a.txt',
                               body => 'text')->json->{id};
-    my $talk = conversation($owner);
+    my $talk = talk();
 
     $client->post("/support/v1/conversations/$talk/messages",
                   {client_msg_id => 'f', attachments => [$id]});
@@ -91,7 +134,7 @@ my $session_of = sub {
     return psql("SELECT id FROM chat.agent_session WHERE agent = '$target' "
                 . 'ORDER BY created_at DESC LIMIT 1');
 };
-my $talk = sub { conversation($owner) };
+my $talk = \&talk;
 my $someone = sub { $target };
 
 # the object in the path, and the body
@@ -102,6 +145,12 @@ my %object = (
     'v1/agents/{id}/setup' => $someone,
     'v1/agents/{id}/sessions' => $someone,
     'v1/teams/{id}' => sub { row('team', name => "team $n") },
+    'v1/keys/{id}' => sub {
+        new_key('audit:read');
+        return psql('SELECT id FROM chat.api_key WHERE site = ' . site_id()
+                    . ' ORDER BY id DESC LIMIT 1');
+    },
+    'v1/visitors/{id}' => sub { visitor($owner) },
     'v1/labels/{id}' => sub { row('label', name => "label$n") },
     'v1/canned/{id}' => sub { row('canned', shortcut => "c$n", title => 'x',
                                   text => 'x') },
@@ -110,7 +159,7 @@ my %object = (
     'v1/conversations/{id}/events' => $talk,
     'v1/conversations/{id}/messages' => $talk,
     'v1/conversations/{id}/responses' => sub {
-        my $id = conversation($owner);
+        my $id = talk();
         my $seq = message($id, 'agent agent', 'well?');
 
         psql("UPDATE chat.event SET data = '{\"card\": {\"type\": "
@@ -139,6 +188,8 @@ my %body = (
     'PATCH v1/canned/{id}' => {title => 'y'},
     'PATCH v1/site' => {version => 1},
     'POST v1/site/keys' => {kid => 'k%d', alg => 'HS256'},
+    'POST v1/keys' => {name => 'Key', scopes => ['audit:read']},
+    'PATCH v1/visitors/{id}' => {attributes => {plan => 'gold'}},
     'POST v1/conversations' => {client_msg_id => 'c%d', text => 'x'},
     'PATCH v1/conversations/{id}' => {assignee => undef},
     'POST v1/conversations/{id}/messages' => {client_msg_id => 'm',
@@ -150,45 +201,54 @@ my %body = (
     'POST v1/conversations/{id}/typing' => {on => JSON::PP::true},
 );
 
-for my $route (sort keys %rows) {
+# what the route answers to somebody: "yes" or the status
+
+sub answer {
+    my ($route, $role) = @_;
     my ($method, $path) = split / /, $route;
-    my @got;
 
-    for my $role (@roles) {
-        $n++;
-        $owner = "owner$n";
+    $n++;
+    $owner = "owner$n";
 
-        my $where = "/support/$path";
-        my $id = $object{$path} ? $object{$path}->() : '';
-        my %opt = (token => credential($role));
+    my $where = "/support/$path";
+    my $id = $object{$path} ? $object{$path}->() : '';
+    my %opt = (token => credential($role));
 
-        if ($path eq 'v1/stream') {
-            $where .= "?conversation=$id&wait=0";
-        } elsif ($method eq 'PUT') {
-            $where =~ s/\{name\}/a.txt/;
-            $opt{body} = 'text';
-        } else {
-            $where =~ s/\{id\}/$id/;
-        }
-
-        if (ref $body{$route} eq 'ARRAY') {
-            $opt{json} = $body{$route};
-
-        } elsif ($body{$route}) {
-            my %json = %{$body{$route}};
-            defined $_ && !ref $_ && s/%d/$n/ for values %json;
-            $opt{json} = \%json;
-        }
-
-        my $status = $nginx->client->request($method, $where, %opt)->status;
-
-        push @got, $status >= 200 && $status < 300 ? 'yes' : $status;
+    if ($path eq 'v1/stream') {
+        $where .= "?conversation=$id&wait=0";
+    } elsif ($method eq 'PUT') {
+        $where =~ s/\{name\}/a.txt/;
+        $opt{body} = 'text';
+    } else {
+        $where =~ s/\{id\}/$id/;
     }
 
-    is("@got", "@{$rows{$route}}", $route);
+    if (ref $body{$route} eq 'ARRAY') {
+        $opt{json} = $body{$route};
+
+    } elsif ($body{$route}) {
+        my %json = %{$body{$route}};
+        defined $_ && !ref $_ && s/%d/$n/ for values %json;
+        $opt{json} = \%json;
+    }
+
+    my $status = $nginx->client->request($method, $where, %opt)->status;
+
+    return $status >= 200 && $status < 300 ? 'yes' : $status;
 }
 
-is(scalar(grep { @$_ != @roles } values %rows), 0, 'no cell is missing');
+for my $route (sort keys %rows) {
+    my @want = @{$rows{$route}};
+    my ($scope) = pop(@want) =~ /^`(.*)`$/;
+    my @others = grep { $_ ne ($scope // '') } @scopes;
+
+    is(join(' ', map { answer($route, $_ eq 'key' ? "key @others" : $_) }
+                 @roles), "@want", $route);
+    is(answer($route, "key $scope"), 'yes', "$route with $scope")
+        if defined $scope;
+}
+
+is(scalar(grep { @$_ != @roles + 1 } values %rows), 0, 'no cell is missing');
 cmp_ok(scalar(keys %rows), '>', 45, 'the table has been read');
 
 $nginx->stop;
