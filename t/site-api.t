@@ -1,10 +1,8 @@
-# What administrators say of their site, and the keys by which it proves who
-# a visitor is: v1/site.
+# What administrators say of their site: v1/site.
 
 use Test::Nginx::Socket;
 use ChatTest;
 use ChatTest::Block;
-use Digest::SHA qw(hmac_sha256);
 
 our $Site = site();
 our $Root = agent('root', role => 'admin');
@@ -12,44 +10,10 @@ agent('sam', role => 'supervisor');
 agent('dana');
 agent('far', site => "$Site-2", role => 'admin');
 
-our $Pem = build_dir() . "/site-$$";
-system("openssl ecparam -name prime256v1 -genkey -noout -out $Pem.key"
-       . " && openssl ec -in $Pem.key -pubout -out $Pem.pub 2>/dev/null"
-       . " && openssl genrsa -out $Pem.rsa 2048 2>/dev/null"
-       . " && openssl rsa -in $Pem.rsa -pubout -out $Pem.rpub 2>/dev/null")
-    == 0 or die "openssl failed\n";
-
-sub file { local (@ARGV, $/) = @_; return scalar <> }
-
-our $Public = file("$Pem.pub");
-our $Rsa = file("$Pem.rpub");
-our $Private = file("$Pem.key");
-
 sub patch {
     my ($version, %settings) = @_;
     return "PATCH /support/v1/site\n"
         . ChatTest::json_encode({version => $version, %settings});
-}
-
-sub version {
-    return psql("SELECT version FROM chat.site WHERE name = '$Site'");
-}
-
-sub key {
-    return "POST /support/v1/site/keys\n" . ChatTest::json_encode({@_});
-}
-
-# a session of somebody whom the key has signed
-
-sub session {
-    my ($kid, $secret) = @_;
-    my $text = join '.', map { ChatTest::base64url(ChatTest::json_encode($_)) }
-        {alg => 'HS256', kid => $kid},
-        {sub => 'u-1', aud => $Site, exp => int(time) + 600};
-
-    return "POST /support/v1/session\n" . ChatTest::json_encode({
-        mode => 'bearer', identity => "$text."
-            . ChatTest::base64url(hmac_sha256($text, $secret))});
 }
 
 sub audit {
@@ -57,6 +21,8 @@ sub audit {
     return "SELECT count(*) FROM chat.audit WHERE action = '$action'"
         . " AND actor = '$Root' AND site = " . site_id();
 }
+
+sub version { return "SELECT version FROM chat.site WHERE name = '$Site'" }
 
 our @Wrong = (
     [title => ''], [title => {english => 'x'}], [title => "a\nb\x07"],
@@ -82,7 +48,7 @@ our @Wrong = (
 );
 
 no_shuffle();
-plan tests => 160;
+plan tests => 84;
 run_tests();
 
 __DATA__
@@ -183,7 +149,7 @@ PATCH /support/v1/site
 [map { my $f = $_->[2] // $_->[0]; qq({"code": "invalid_field",
                                        "field": "$f"}) } @::Wrong]
 --- sql eval
-"SELECT version FROM chat.site WHERE name = '$::Site'"
+main::version()
 --- sql_is: 3
 
 
@@ -229,130 +195,3 @@ nobody
 --- sql eval
 main::version()
 --- sql_is: 5
-
-
-
-=== TEST 12: a secret that is made is told once
---- as: agent root
---- request eval
-[main::key(kid => 'made', alg => 'HS256'), 'GET /support/v1/site/keys']
---- error_code eval
-[201, 200]
---- json eval
-['{"id": "~^[0-9a-f-]{36}$", "kid": "made", "alg": "HS256",
-   "created_at": "~Z$", "secret": "~^[0-9a-f]{64}$"}',
- '{"keys": [{"kid": "made", "alg": "HS256", "secret": "!", "key": "!"}]}']
-
-
-
-=== TEST 13: and proves who somebody is
---- request eval
-main::session('made', ChatTest::psql("SELECT key FROM chat.identity_key
-    WHERE kid = 'made' AND site = " . ChatTest::site_id()))
---- json
-{"visitor": {"verified": true}}
-
-
-
-=== TEST 14: another one while it is replaced
---- as: agent root
---- request eval
-main::key(kid => 'given', alg => 'HS256', key => 's' x 32)
---- error_code: 201
---- json
-{"kid": "given", "secret": "!", "key": "!"}
-
-
-
-=== TEST 15: both are good
---- request eval
-[main::session('made', ChatTest::psql("SELECT key FROM chat.identity_key
-    WHERE kid = 'made' AND site = " . ChatTest::site_id())),
- main::session('given', 's' x 32)]
---- error_code eval
-[200, 200]
-
-
-
-=== TEST 16: a third is too many
---- as: agent root
---- request eval
-main::key(kid => 'third', alg => 'HS256')
---- error_code: 409
---- json
-{"code": "conflict"}
-
-
-
-=== TEST 17: keys that are none
---- as: agent root
---- request eval
-[main::key(kid => 'given', alg => 'HS256'), main::key(alg => 'HS256'),
- main::key(kid => 'a b', alg => 'HS256'),
- main::key(kid => 'x', alg => 'none'), main::key(kid => 'x'),
- main::key(kid => 'x', alg => 'HS256', key => 'short'),
- main::key(kid => 'x', alg => 'HS256', key => $::Public),
- main::key(kid => 'x', alg => 'ES256'),
- main::key(kid => 'x', alg => 'ES256', key => 's' x 40),
- main::key(kid => 'x', alg => 'ES256', key => $::Rsa),
- main::key(kid => 'x', alg => 'ES256', key => $::Private),
- main::key(kid => 'x', alg => 'ES256', key => 7)]
---- error_code eval
-[(422) x 12]
---- json eval
-[map { qq({"field": "$_"}) } qw(kid kid kid alg alg), ('key') x 7]
-
-
-
-=== TEST 18: one goes, and proves nothing any more
---- as: agent root
---- request eval
-'DELETE /support/v1/site/keys/' . ChatTest::psql(
-    "SELECT id FROM chat.identity_key WHERE kid = 'given' AND site = "
-    . ChatTest::site_id())
---- error_code: 204
---- sql eval
-main::audit('site_key_revoke')
---- sql_is: 1
-
-
-
-=== TEST 19: at once
---- request eval
-main::session('given', 's' x 32)
---- error_code: 401
-
-
-
-=== TEST 20: a public key
---- as: agent root
---- request eval
-main::key(kid => 'web', alg => 'ES256', key => $::Public)
---- error_code: 201
---- json
-{"kid": "web", "alg": "ES256", "secret": "!"}
-
-
-
-=== TEST 21: keys are for administrators of their site
---- as
-agent sam
-visitor ann
-agent root
---- request eval
-['GET /support/v1/site/keys', 'GET /support/v1/site/keys',
- 'DELETE /support/v1/site/keys/' . ChatTest::uuid('nobody')]
---- error_code eval
-[403, 403, 404]
-
-
-
-=== TEST 22: no key is in the log of who did what
---- as: agent root
---- request
-GET /support/v1/audit?limit=200
---- response_body_unlike
-BEGIN PUBLIC|ssssssss|"key"
---- sql eval
-main::audit('site_key_create')
---- sql_is: 3

@@ -224,11 +224,11 @@ BEGIN
 
     -- a public key is no secret
 
-    IF CASE p_body ->> 'alg'
-           WHEN 'HS256' THEN octet_length(v_key) NOT BETWEEN 32 AND 1024
-                             OR v_key LIKE '%-----BEGIN %'
-           ELSE v_key IS NULL OR length(v_key) >= 1024
-                OR v_key NOT LIKE '-----BEGIN PUBLIC KEY-----%' END
+    IF (CASE p_body ->> 'alg'
+            WHEN 'HS256' THEN octet_length(v_key) NOT BETWEEN 32 AND 1024
+                              OR v_key LIKE '%-----BEGIN %'
+            ELSE v_key IS NULL OR length(v_key) >= 1024
+                 OR v_key NOT LIKE '-----BEGIN PUBLIC KEY-----%' END)
     THEN
         RETURN ROW ('invalid:key', NULL)::chat.desk_result;
     END IF;
