@@ -9,7 +9,14 @@
 #include "ngx_http_chat_token.h"
 
 
-#define NGX_HTTP_CHAT_JOB_TICK  2000
+#define NGX_HTTP_CHAT_JOB_TICK   2000
+
+/*
+ * Messages that search learns of at a time, and the rest between two times
+ * when it has some to learn: lists wait behind it for as long as it takes.
+ */
+#define NGX_HTTP_CHAT_JOB_FILL   250
+#define NGX_HTTP_CHAT_JOB_AGAIN  150
 
 
 /* a link that waits for PostgreSQL's word */
@@ -23,6 +30,9 @@ typedef struct {
 static void ngx_http_chat_job_state(ngx_uint_t ready);
 static void ngx_http_chat_job_timer(ngx_event_t *ev);
 static void ngx_http_chat_job_ticked(ngx_http_chat_call_t *call);
+static void ngx_http_chat_job_fill_timer(ngx_event_t *ev);
+static void ngx_http_chat_job_fill(void);
+static void ngx_http_chat_job_filled(ngx_http_chat_call_t *call);
 static void ngx_http_chat_job_link(ngx_http_chat_site_t *site);
 static void ngx_http_chat_job_linked(ngx_http_chat_call_t *call);
 
@@ -35,6 +45,7 @@ static ngx_http_chat_main_conf_t  *ngx_http_chat_job_conf;
 static ngx_uint_t                  ngx_http_chat_job_linked_all;
 static ngx_uint_t                  ngx_http_chat_job_ticks;
 static ngx_event_t                 ngx_http_chat_job_event;
+static ngx_event_t                 ngx_http_chat_job_fill_event;
 static ngx_connection_t            ngx_http_chat_job_dummy;
 
 
@@ -58,6 +69,13 @@ ngx_http_chat_job_init(ngx_cycle_t *cycle, ngx_http_chat_main_conf_t *mcf)
     ngx_http_chat_job_event.log = cycle->log;
     ngx_http_chat_job_event.cancelable = 1;
 
+    ngx_memzero(&ngx_http_chat_job_fill_event, sizeof(ngx_event_t));
+
+    ngx_http_chat_job_fill_event.data = &ngx_http_chat_job_dummy;
+    ngx_http_chat_job_fill_event.handler = ngx_http_chat_job_fill_timer;
+    ngx_http_chat_job_fill_event.log = cycle->log;
+    ngx_http_chat_job_fill_event.cancelable = 1;
+
     ngx_add_timer(&ngx_http_chat_job_event, NGX_HTTP_CHAT_JOB_TICK);
 }
 
@@ -67,6 +85,10 @@ ngx_http_chat_job_exit(void)
 {
     if (ngx_http_chat_job_event.timer_set) {
         ngx_del_timer(&ngx_http_chat_job_event);
+    }
+
+    if (ngx_http_chat_job_fill_event.timer_set) {
+        ngx_del_timer(&ngx_http_chat_job_fill_event);
     }
 }
 
@@ -97,12 +119,55 @@ ngx_http_chat_job_timer(ngx_event_t *ev)
 }
 
 
-/* what has been done is found by the sweep */
+/* what has been done is found by the sweep; the tick ends with the fill */
 
 static void
 ngx_http_chat_job_ticked(ngx_http_chat_call_t *call)
 {
+    ngx_http_chat_job_fill();
+}
+
+
+static void
+ngx_http_chat_job_fill_timer(ngx_event_t *ev)
+{
+    if (!ngx_http_chat_job_ticks) {
+        ngx_http_chat_job_ticks = 1;
+        ngx_http_chat_job_fill();
+    }
+}
+
+
+static void
+ngx_http_chat_job_fill(void)
+{
+    ngx_http_chat_args_t  args;
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_int4(&args, NGX_HTTP_CHAT_JOB_FILL);
+
+    if (!ngx_http_chat_store_ready()
+        || ngx_http_chat_store_call(NGX_HTTP_CHAT_SLOW,
+                                    NGX_HTTP_CHAT_Q_SEARCH_FILL, &args,
+                                    ngx_http_chat_job_filled, NULL)
+           == NULL)
+    {
+        ngx_http_chat_job_ticks = 0;
+    }
+}
+
+
+static void
+ngx_http_chat_job_filled(ngx_http_chat_call_t *call)
+{
     ngx_http_chat_job_ticks = 0;
+
+    if (call->rc == NGX_OK && !ngx_exiting
+        && ngx_http_chat_col_bool(call->res, 0, 1))
+    {
+        ngx_add_timer(&ngx_http_chat_job_fill_event,
+                      NGX_HTTP_CHAT_JOB_AGAIN);
+    }
 }
 
 

@@ -50,7 +50,7 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "conversation_create_2", NULL, 10, NULL },
     { "append_2",              NULL, 13, NULL },
     { "conversations_visitor", NULL, 8, NULL },
-    { "conversations_agent_2", NULL, 14, NULL },
+    { "conversations_agent_3", NULL, 14, NULL },
     { "inbox",                 NULL, 12, NULL },
     { "conversation_get",      NULL, 7, NULL },
     { "events",                NULL, 11, NULL },
@@ -88,7 +88,8 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "track",                 NULL, 6, NULL },
     { "desk_site",             NULL, 10, NULL },
     { "desk_key",              NULL, 10, NULL },
-    { "api_key_get",           NULL, 2, NULL }
+    { "api_key_get",           NULL, 2, NULL },
+    { "search_fill",           NULL, 1, NULL }
 };
 
 

@@ -279,7 +279,7 @@ GET /support/v1/conversations?colour=red&limit=1
 --- as: agent dana
 --- request eval
 ["GET /support/v1/conversations?q=TALK%203",
- "GET /support/v1/conversations?q=talk%25"]
+ "GET /support/v1/conversations?q=t%25k"]
 --- json eval
 [qq({"conversations": [{"id": "$::Many[2]"}]}), '{"conversations": []}']
 

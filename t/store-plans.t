@@ -29,8 +29,9 @@ my $team = $db->uuid;
 
 sub team { return $team }
 
-# what looks at up to 1,000 events, and at 2,000 conversations
-my %most = ('append, expecting' => 2000, search => 12000);
+# what looks at up to 1,000 events, and at 10,000
+my %most = ('append, expecting' => 2000,
+            'search of what is frequent' => 40000);
 
 sub calls {
     my ($visitor, $agent, $conversation) = @_;
@@ -77,17 +78,17 @@ sub calls {
             . "'$epoch')",
         'own conversations' => "chat.conversations_visitor_1($v, 20, NULL, "
             . "'$epoch')",
-        list => "chat.conversations_agent_2($a, 'open', 'me', NULL, NULL, "
+        list => "chat.conversations_agent_3($a, 'open', 'me', NULL, NULL, "
             . "NULL, NULL, 5, NULL, '$epoch')",
-        'list of all' => "chat.conversations_agent_2($a, NULL, NULL, NULL, "
+        'list of all' => "chat.conversations_agent_3($a, NULL, NULL, NULL, "
             . "NULL, NULL, NULL, 5, NULL, '$epoch')",
-        'list of a team' => "chat.conversations_agent_2($a, 'resolved', "
+        'list of a team' => "chat.conversations_agent_3($a, 'resolved', "
             . "NULL, '" . team() . "', NULL, NULL, NULL, 5, NULL, '$epoch')",
-        'list of a label' => "chat.conversations_agent_2($a, NULL, NULL, "
+        'list of a label' => "chat.conversations_agent_3($a, NULL, NULL, "
             . "NULL, 'rare', NULL, NULL, 5, NULL, '$epoch')",
-        'list of those who wait' => "chat.conversations_agent_2($a, NULL, "
+        'list of those who wait' => "chat.conversations_agent_3($a, NULL, "
             . "NULL, NULL, NULL, NULL, 'waiting', 5, NULL, '$epoch')",
-        'list by priority' => "chat.conversations_agent_2($a, 'open', "
+        'list by priority' => "chat.conversations_agent_3($a, 'open', "
             . "NULL, NULL, NULL, NULL, 'priority', 5, NULL, '$epoch')",
         tick => 'chat.tick_1()',
         inbox => "chat.inbox_1($a, 'open', NULL, NULL, NULL, '$epoch.' || "
@@ -110,7 +111,7 @@ sub calls {
         'sign-in, passed' => "chat.sign_in_passed_1($site, "
             . "'17\@x.test', '\\x7f000001', 5)",
         revoked => 'chat.revoked_1(pg_current_snapshot()::text)',
-        'list of those of nobody' => "chat.conversations_agent_2($a, "
+        'list of those of nobody' => "chat.conversations_agent_3($a, "
             . "'resolved', 'none', NULL, NULL, NULL, NULL, 5, NULL, '$epoch')",
         'inbox of an agent' => "chat.inbox_1($a, 'open', 'me', NULL, NULL, "
             . "NULL, 5, '$epoch')",
@@ -118,8 +119,24 @@ sub calls {
             . "'{\"a\": 1}', NULL, NULL)",
         'visitor signs out' => "chat.session_end_1($a)",
         'agents seen' => "chat.agents_seen_1('$site $agent->{id}')",
-        search => "chat.conversations_agent_2($a, NULL, NULL, NULL, "
+        search => "chat.conversations_agent_3($a, NULL, NULL, NULL, "
             . "NULL, 'nothing', NULL, 5, NULL, '$epoch')",
+        'search of what is frequent' => "chat.conversations_agent_3($a, "
+            . "'open', NULL, NULL, NULL, 'x', 'priority', 5, NULL, "
+            . "'$epoch')",
+        'search, in order' => "chat.conversations_agent_3($a, NULL, NULL, "
+            . "NULL, NULL, '\"known words\"', NULL, 5, NULL, '$epoch')",
+        'search fills' => 'chat.search_fill_1(20)',
+        'session of today' => "chat.session_start_3($site, "
+            . "'$visitor->{id}', $visitor->{issued}, gen_random_uuid(), "
+            . "'en', '/', '$epoch', NULL, NULL, NULL, NULL, false)",
+        'session of somebody known' => "chat.session_start_3($site, NULL, "
+            . "NULL, gen_random_uuid(), NULL, NULL, '$epoch', 'u-1', 'Ann', "
+            . "'a\@b.test', NULL, true)",
+        respond => "chat.respond_1($v, '$conversation', gen_random_uuid(), "
+            . "gen_random_uuid()::text, 2, '{\"rating\": 5}')",
+        track => "chat.track_1($v, '[{\"name\": \"page\"}]')",
+        'identity keys' => "chat.identity_keys_1($site)",
     );
 }
 
@@ -219,6 +236,10 @@ $db->rows($_) for (
     "UPDATE chat.conversation SET labels = ARRAY['l' || active_minute] "
         . "WHERE id <> '$c'",
 );
+
+# all but the newest events have been read by the search
+
+1 while $db->value('SELECT more FROM chat.search_fill_1(5000)') eq 't';
 
 my $statistics = $db->session;
 

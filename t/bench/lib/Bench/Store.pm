@@ -285,6 +285,12 @@ sub seeded {
 
     $self->sql('postgres', "COMMENT ON DATABASE $name IS '@sums'");
 
+    # what a server does in the background
+
+    $self->{bench}->progress("$messages messages: words for the search");
+    1 while $self->sql($name, 'SELECT more FROM chat.search_fill_1(20000)')
+            eq 't';
+
     # the agent's session of then may have ended
 
     $self->sql($name, "UPDATE chat.agent_session SET expires_at = now() + "
