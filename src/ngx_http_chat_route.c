@@ -28,7 +28,7 @@ static void ngx_http_chat_route_cleanup(void *data);
 static ngx_int_t ngx_http_chat_route_find(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_uint_t *allow);
 static ngx_int_t ngx_http_chat_route_match(ngx_http_chat_ctx_t *ctx,
-    const char *pattern);
+    ngx_http_chat_route_t *route);
 static ngx_int_t ngx_http_chat_route_not_allowed(ngx_http_request_t *r,
     ngx_uint_t allow);
 static ngx_int_t ngx_http_chat_route_read(ngx_http_request_t *r,
@@ -175,18 +175,19 @@ ngx_http_chat_route_find(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
 
     for (route = ngx_http_chat_routes; route->pattern != NULL; route++) {
 
-        if ((route->halves & ctx->conf->halves) == 0
-            || ngx_http_chat_route_match(ctx, route->pattern) != NGX_OK)
+        if (route->method == method
+            && ngx_http_chat_route_match(ctx, route) == NGX_OK)
         {
-            continue;
-        }
-
-        if (route->method == method) {
             ctx->route = route;
             return NGX_OK;
         }
+    }
 
-        *allow |= route->method;
+    for (route = ngx_http_chat_routes; route->pattern != NULL; route++) {
+
+        if (ngx_http_chat_route_match(ctx, route) == NGX_OK) {
+            *allow |= route->method;
+        }
     }
 
     return NGX_DECLINED;
@@ -196,15 +197,20 @@ ngx_http_chat_route_find(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
 /* "{id}" is a UUID, "{name}" any segment */
 
 static ngx_int_t
-ngx_http_chat_route_match(ngx_http_chat_ctx_t *ctx, const char *pattern)
+ngx_http_chat_route_match(ngx_http_chat_ctx_t *ctx,
+    ngx_http_chat_route_t *route)
 {
     u_char      *p, *last, *start;
     const char  *t;
 
+    if ((route->halves & ctx->conf->halves) == 0) {
+        return NGX_DECLINED;
+    }
+
     p = ctx->path.data;
     last = p + ctx->path.len;
 
-    for (t = pattern; *t != '\0'; /* void */ ) {
+    for (t = route->pattern; *t != '\0'; /* void */ ) {
 
         if (*t != '{') {
             if (p == last || *p++ != (u_char) *t++) {
