@@ -161,7 +161,13 @@ ngx_http_chat_bus_publish(ngx_http_chat_id_t *topic,
     p = ngx_cpymem(item, ngx_http_chat_bus.origin, NGX_HTTP_CHAT_BUS_ORIGIN);
     *p++ = ngx_http_chat_bus_types[m->type];
     p = ngx_http_chat_id_write(p, &m->id);
-    p = ngx_sprintf(p, ":%L:%D:%uz:", m->n, m->site, data.len);
+    *p++ = ':';
+    p = ngx_http_chat_number_write(p, (uint64_t) m->n);
+    *p++ = ':';
+    p = ngx_http_chat_number_write(p, (uint64_t) m->site);
+    *p++ = ':';
+    p = ngx_http_chat_number_write(p, data.len);
+    *p++ = ':';
     p = ngx_cpymem(p, data.data, data.len);
 
     ngx_http_chat_bus.carrier->publish(topic, item, p - item);

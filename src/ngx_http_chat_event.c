@@ -157,7 +157,9 @@ ngx_http_chat_event_write(u_char *p, ngx_http_chat_event_t *event,
                    sizeof("\",\"conversation\":\"") - 1);
     p = ngx_http_chat_id_write(p, &event->conversation);
 
-    p = ngx_sprintf(p, "\",\"seq\":%L,\"id\":\"", event->seq);
+    p = ngx_cpymem(p, "\",\"seq\":", sizeof("\",\"seq\":") - 1);
+    p = ngx_http_chat_number_write(p, (uint64_t) event->seq);
+    p = ngx_cpymem(p, ",\"id\":\"", sizeof(",\"id\":\"") - 1);
     p = ngx_http_chat_id_write(p, &e->id);
     *p++ = '"';
 
@@ -182,9 +184,14 @@ ngx_http_chat_event_write(u_char *p, ngx_http_chat_event_t *event,
         p = ngx_cpymem(p, ",\"name\":null", sizeof(",\"name\":null") - 1);
     }
 
-    p = ngx_sprintf(p, "},\"visibility\":\"%s\"",
-                    ngx_http_chat_event_internal(event) ? "internal"
-                                                        : "public");
+    if (ngx_http_chat_event_internal(event)) {
+        p = ngx_cpymem(p, "},\"visibility\":\"internal\"",
+                       sizeof("},\"visibility\":\"internal\"") - 1);
+
+    } else {
+        p = ngx_cpymem(p, "},\"visibility\":\"public\"",
+                       sizeof("},\"visibility\":\"public\"") - 1);
+    }
 
     if (e->text.data != NULL) {
         p = ngx_http_chat_event_string(p, ",\"text\":\"", &e->text);

@@ -122,10 +122,18 @@ ngx_http_chat_fields_scan(u_char *p, size_t len)
 
         if (quoted) {
 
+            while (p < last && *p != '"' && *p != '\\') {
+                p++;
+            }
+
+            if (p == last) {
+                break;
+            }
+
             if (*p == '\\') {
                 p++;
 
-            } else if (*p == '"') {
+            } else {
                 quoted = 0;
             }
 

@@ -15,13 +15,31 @@
 /* 9999-12-31T23:59:59.999Z, the last time with four digits for the year */
 #define NGX_HTTP_CHAT_TIME_MAX  ((int64_t) 253402300799 * 1000 + 999)
 
+/* bytes that are asked for at once, of which an id takes ten */
+#define NGX_HTTP_CHAT_ID_RANDOM  640
 
-static ngx_int_t ngx_http_chat_id_digit(u_char ch);
+
+static ngx_int_t ngx_http_chat_id_random(u_char *p, size_t len);
+static ngx_inline u_char *ngx_http_chat_id_pair(u_char *p, ngx_uint_t byte);
 static u_char *ngx_http_chat_id_decimal(u_char *p, ngx_uint_t value,
     ngx_uint_t width);
 
 
-static u_char  ngx_http_chat_id_hex[] = "0123456789abcdef";
+/* bytes of an id up to each of its hyphens, and all */
+static ngx_uint_t  ngx_http_chat_id_groups[] = { 4, 6, 8, 10, 16 };
+
+/* what a digit stands for, marked; 0 is none */
+
+#define NGX_HTTP_CHAT_ID_DIGIT  0x10
+
+static u_char  ngx_http_chat_id_digits[256] = {
+    ['0'] = 0x10, ['1'] = 0x11, ['2'] = 0x12, ['3'] = 0x13, ['4'] = 0x14,
+    ['5'] = 0x15, ['6'] = 0x16, ['7'] = 0x17, ['8'] = 0x18, ['9'] = 0x19,
+    ['a'] = 0x1a, ['b'] = 0x1b, ['c'] = 0x1c, ['d'] = 0x1d, ['e'] = 0x1e,
+    ['f'] = 0x1f,
+    ['A'] = 0x1a, ['B'] = 0x1b, ['C'] = 0x1c, ['D'] = 0x1d, ['E'] = 0x1e,
+    ['F'] = 0x1f
+};
 
 
 ngx_int_t
@@ -30,7 +48,7 @@ ngx_http_chat_id_make(ngx_http_chat_id_t *id)
     int64_t     ms;
     ngx_uint_t  i;
 
-    if (RAND_bytes(&id->data[6], 10) != 1) {
+    if (ngx_http_chat_id_random(&id->data[6], 10) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -47,74 +65,106 @@ ngx_http_chat_id_make(ngx_http_chat_id_t *id)
 }
 
 
+/* from OpenSSL in larger pieces; a worker does not go on with its master's */
+
+static ngx_int_t
+ngx_http_chat_id_random(u_char *p, size_t len)
+{
+    static u_char      bytes[NGX_HTTP_CHAT_ID_RANDOM];
+    static size_t      used = NGX_HTTP_CHAT_ID_RANDOM;
+    static ngx_pid_t   owner;
+
+    if (owner != ngx_pid || sizeof(bytes) - used < len) {
+
+        if (RAND_bytes(bytes, sizeof(bytes)) != 1) {
+            return NGX_ERROR;
+        }
+
+        owner = ngx_pid;
+        used = 0;
+    }
+
+    ngx_memcpy(p, bytes + used, len);
+    used += len;
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_chat_id_parse(ngx_http_chat_id_t *id, u_char *p, size_t len)
 {
-    ngx_int_t   high, low;
-    ngx_uint_t  i;
+    u_char      *start;
+    ngx_uint_t   i, n, high, low, digits;
 
     if (len != NGX_HTTP_CHAT_ID_LEN) {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < 16; i++) {
+    start = p;
+    digits = NGX_HTTP_CHAT_ID_DIGIT;
 
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            if (*p != '-') {
-                return NGX_ERROR;
-            }
+    for (i = 0, n = 0; n < 5; n++) {
 
-            p++;
-        }
-
-        high = ngx_http_chat_id_digit(p[0]);
-        low = ngx_http_chat_id_digit(p[1]);
-
-        if (high == NGX_ERROR || low == NGX_ERROR) {
+        if (p != start && *p++ != '-') {
             return NGX_ERROR;
         }
 
-        id->data[i] = (u_char) (high << 4 | low);
-        p += 2;
+        for (/* void */; i < ngx_http_chat_id_groups[n]; i++) {
+            high = ngx_http_chat_id_digits[p[0]];
+            low = ngx_http_chat_id_digits[p[1]];
+            digits &= high & low;
+
+            id->data[i] = (u_char) (high << 4 | (low & 0x0f));
+            p += 2;
+        }
     }
 
-    return NGX_OK;
+    return digits ? NGX_OK : NGX_ERROR;
 }
 
 
 u_char *
 ngx_http_chat_id_write(u_char *p, ngx_http_chat_id_t *id)
 {
-    ngx_uint_t  i;
+    u_char  *d;
 
-    for (i = 0; i < 16; i++) {
+    d = id->data;
 
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            *p++ = '-';
-        }
-
-        *p++ = ngx_http_chat_id_hex[id->data[i] >> 4];
-        *p++ = ngx_http_chat_id_hex[id->data[i] & 0x0f];
-    }
+    p = ngx_http_chat_id_pair(p, d[0]);
+    p = ngx_http_chat_id_pair(p, d[1]);
+    p = ngx_http_chat_id_pair(p, d[2]);
+    p = ngx_http_chat_id_pair(p, d[3]);
+    *p++ = '-';
+    p = ngx_http_chat_id_pair(p, d[4]);
+    p = ngx_http_chat_id_pair(p, d[5]);
+    *p++ = '-';
+    p = ngx_http_chat_id_pair(p, d[6]);
+    p = ngx_http_chat_id_pair(p, d[7]);
+    *p++ = '-';
+    p = ngx_http_chat_id_pair(p, d[8]);
+    p = ngx_http_chat_id_pair(p, d[9]);
+    *p++ = '-';
+    p = ngx_http_chat_id_pair(p, d[10]);
+    p = ngx_http_chat_id_pair(p, d[11]);
+    p = ngx_http_chat_id_pair(p, d[12]);
+    p = ngx_http_chat_id_pair(p, d[13]);
+    p = ngx_http_chat_id_pair(p, d[14]);
+    p = ngx_http_chat_id_pair(p, d[15]);
 
     return p;
 }
 
 
-static ngx_int_t
-ngx_http_chat_id_digit(u_char ch)
+static ngx_inline u_char *
+ngx_http_chat_id_pair(u_char *p, ngx_uint_t byte)
 {
-    if (ch >= '0' && ch <= '9') {
-        return ch - '0';
-    }
+    static u_char  hex[] = "0123456789abcdef";
 
-    ch = (u_char) (ch | 0x20);
+    p[0] = hex[byte >> 4];
+    p[1] = hex[byte & 0x0f];
 
-    if (ch >= 'a' && ch <= 'f') {
-        return ch - 'a' + 10;
-    }
-
-    return NGX_ERROR;
+    return p + 2;
 }
 
 
@@ -175,13 +225,18 @@ ngx_http_chat_cursor_parse(ngx_http_chat_cursor_t *cursor, u_char *p,
 u_char *
 ngx_http_chat_cursor_write(u_char *p, u_char *epoch, int64_t seq)
 {
-    u_char    digits[NGX_INT64_LEN], *d;
-    uint64_t  value;
-
     p = ngx_cpymem(p, epoch, NGX_HTTP_CHAT_EPOCH_LEN);
     *p++ = '.';
 
-    value = (seq > 0) ? (uint64_t) seq : 0;
+    return ngx_http_chat_number_write(p, seq > 0 ? (uint64_t) seq : 0);
+}
+
+
+u_char *
+ngx_http_chat_number_write(u_char *p, uint64_t value)
+{
+    u_char  digits[NGX_INT64_LEN], *d;
+
     d = digits + NGX_INT64_LEN;
 
     do {

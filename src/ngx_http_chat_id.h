@@ -58,6 +58,9 @@ ngx_int_t ngx_http_chat_cursor_parse(ngx_http_chat_cursor_t *cursor,
 /* at most NGX_HTTP_CHAT_CURSOR_LEN; returns the end */
 u_char *ngx_http_chat_cursor_write(u_char *p, u_char *epoch, int64_t seq);
 
+/* writes at most NGX_INT64_LEN decimal digits, which messages are full of */
+u_char *ngx_http_chat_number_write(u_char *p, uint64_t value);
+
 /* RFC 3339 in UTC with milliseconds; ms since the epoch; returns the end */
 u_char *ngx_http_chat_time_write(u_char *p, int64_t ms);
 

@@ -55,17 +55,22 @@ ngx_http_chat_json_escaped(u_char *p, size_t len)
 u_char *
 ngx_http_chat_json_escape(u_char *dst, u_char *p, size_t len)
 {
-    u_char         ch, *last;
+    u_char         ch, *last, *plain;
     static u_char  hex[] = "0123456789abcdef";
 
     for (last = p + len; p < last; p++) {
-        ch = *p;
 
-        if (ngx_http_chat_json_plain(ch)) {
-            *dst++ = ch;
-            continue;
+        for (plain = p; p < last && ngx_http_chat_json_plain(*p); p++) {
+            /* void */
         }
 
+        dst = ngx_cpymem(dst, plain, p - plain);
+
+        if (p == last) {
+            break;
+        }
+
+        ch = *p;
         *dst++ = '\\';
 
         switch (ch) {

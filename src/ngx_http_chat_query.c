@@ -72,11 +72,24 @@ ngx_http_chat_query_receipt(ngx_http_request_t *r,
 
     p = ngx_cpymem(p, "{\"id\":\"", sizeof("{\"id\":\"") - 1);
     p = ngx_http_chat_id_write(p, id);
-    p = ngx_sprintf(p, "\",\"seq\":%L,\"client_msg_id\":\"%V\","
-                    "\"created_at\":\"", cmd->seq, client_id);
+    p = ngx_cpymem(p, "\",\"seq\":", sizeof("\",\"seq\":") - 1);
+    p = ngx_http_chat_number_write(p, (uint64_t) cmd->seq);
+    p = ngx_cpymem(p, ",\"client_msg_id\":\"",
+                   sizeof(",\"client_msg_id\":\"") - 1);
+    p = ngx_cpymem(p, client_id->data, client_id->len);
+    p = ngx_cpymem(p, "\",\"created_at\":\"",
+                   sizeof("\",\"created_at\":\"") - 1);
     p = ngx_http_chat_time_write(p, cmd->created);
-    p = ngx_sprintf(p, "\",\"duplicate\":%s,\"next\":\"",
-                    duplicate ? "true" : "false");
+
+    if (duplicate) {
+        p = ngx_cpymem(p, "\",\"duplicate\":true,\"next\":\"",
+                       sizeof("\",\"duplicate\":true,\"next\":\"") - 1);
+
+    } else {
+        p = ngx_cpymem(p, "\",\"duplicate\":false,\"next\":\"",
+                       sizeof("\",\"duplicate\":false,\"next\":\"") - 1);
+    }
+
     p = ngx_http_chat_cursor_write(p, ngx_http_chat_store_epoch(), cmd->seq);
     *p++ = '"';
     *p++ = '}';

@@ -17,6 +17,7 @@
 
 
 volatile ngx_time_t   *ngx_cached_time;
+ngx_pid_t              ngx_pid;
 volatile ngx_msec_t    ngx_current_msec;
 volatile ngx_cycle_t  *ngx_cycle;
 

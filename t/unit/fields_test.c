@@ -67,6 +67,7 @@ static ngx_http_chat_field_t  table[] = {
 /* of nginx, what the sources need; a pool is never freed here */
 
 volatile ngx_time_t  *ngx_cached_time;
+ngx_pid_t             ngx_pid;
 
 static int     memory = 1;
 static void   *blocks[1024];

@@ -20,6 +20,7 @@
 
 
 static void ids(void);
+static ngx_uint_t apart(void);
 static void made(void);
 static void id(const char *name, const char *text, size_t len);
 static void cursors(void);
@@ -32,6 +33,7 @@ static void no_time(const char *text);
 
 /* of the core, and read by ngx_timeofday() */
 volatile ngx_time_t  *ngx_cached_time;
+ngx_pid_t             ngx_pid;
 
 static ngx_time_t  now = { 1795327200, 123, 0 };
 
@@ -107,6 +109,40 @@ id(const char *name, const char *text, size_t len)
 }
 
 
+static ngx_uint_t
+apart(void)
+{
+    int                 fds[2], status;
+    pid_t               pid;
+    ngx_uint_t          same;
+    ngx_http_chat_id_t  a, b;
+
+    if (pipe(fds) != 0) {
+        return 0;
+    }
+
+    pid = fork();
+
+    if (pid == 0) {
+        ngx_pid = getpid();
+        (void) ngx_http_chat_id_make(&b);
+        _exit(write(fds[1], b.data, 16) != 16);
+    }
+
+    (void) ngx_http_chat_id_make(&a);
+
+    same = pid < 0
+           || read(fds[0], b.data, 16) != 16
+           || waitpid(pid, &status, 0) != pid
+           || ngx_http_chat_id_eq(&a, &b);
+
+    close(fds[0]);
+    close(fds[1]);
+
+    return !same;
+}
+
+
 static void
 made(void)
 {
@@ -131,6 +167,7 @@ made(void)
     }
 
     ok(wrong == 0, "UUIDv7: time, version, variant, no two alike");
+    ok(apart(), "two processes of one origin make no two alike");
     ok(ngx_http_chat_time_now() == 1795327200123, "milliseconds");
 }
 

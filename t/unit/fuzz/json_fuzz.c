@@ -69,6 +69,7 @@ static ngx_http_chat_field_t  table[] = {
 /* of nginx, what the sources need */
 
 volatile ngx_time_t  *ngx_cached_time;
+ngx_pid_t             ngx_pid;
 
 static void          *block;
 
