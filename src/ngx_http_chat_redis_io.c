@@ -17,12 +17,17 @@
 #define NGX_HTTP_CHAT_REDIS_READS  8
 #define NGX_HTTP_CHAT_REDIS_CHUNK  16384
 
+/* of a count or a length, with what is around it */
+#define NGX_HTTP_CHAT_REDIS_NUMBER  (1 + NGX_SIZE_T_LEN + 2)
+
 
 static ngx_int_t ngx_http_chat_redis_fail(ngx_http_chat_redis_t *redis,
     const char *reason);
 static ngx_int_t ngx_http_chat_redis_read(ngx_http_chat_redis_t *redis);
 static ngx_int_t ngx_http_chat_redis_replies(ngx_http_chat_redis_t *redis);
 static ngx_int_t ngx_http_chat_redis_write(ngx_http_chat_redis_t *redis);
+static u_char *ngx_http_chat_redis_number(u_char *p, u_char type,
+    size_t value);
 static ngx_uint_t ngx_http_chat_redis_closing(ngx_http_chat_redis_t *redis);
 
 
@@ -269,22 +274,19 @@ ngx_int_t
 ngx_http_chat_redis_command(ngx_http_chat_redis_t *redis, ngx_uint_t argc,
     const char **argv, const size_t *lens)
 {
-    char    *cmd;
-    size_t   size;
-    int64_t  n;
+    u_char      *p;
+    size_t       size;
+    ngx_uint_t   i;
 
-    cmd = NULL;
+    /* "*<argc>" CRLF, and of each "$<length>" CRLF <bytes> CRLF */
 
-    n = redisFormatCommandArgv(&cmd, (int) argc, argv, lens);
+    size = NGX_HTTP_CHAT_REDIS_NUMBER;
 
-    if (n < 0) {
-        return NGX_BUSY;
+    for (i = 0; i < argc; i++) {
+        size += NGX_HTTP_CHAT_REDIS_NUMBER + lens[i] + 2;
     }
 
-    size = (size_t) n;
-
     if (size > ngx_http_chat_redis_room(redis)) {
-        redisFreeCommand(cmd);
         return NGX_BUSY;
     }
 
@@ -294,13 +296,41 @@ ngx_http_chat_redis_command(ngx_http_chat_redis_t *redis, ngx_uint_t argc,
         redis->pos = redis->out;
     }
 
-    redis->end = ngx_cpymem(redis->end, cmd, size);
+    p = ngx_http_chat_redis_number(redis->end, '*', argc);
 
-    redisFreeCommand(cmd);
+    for (i = 0; i < argc; i++) {
+        p = ngx_http_chat_redis_number(p, '$', lens[i]);
+        p = ngx_cpymem(p, argv[i], lens[i]);
+        *p++ = CR;
+        *p++ = LF;
+    }
+
+    redis->end = p;
 
     ngx_http_chat_redis_post(&redis->flush);
 
     return NGX_OK;
+}
+
+
+static u_char *
+ngx_http_chat_redis_number(u_char *p, u_char type, size_t value)
+{
+    u_char  digits[NGX_SIZE_T_LEN], *d;
+
+    d = digits + NGX_SIZE_T_LEN;
+
+    do {
+        *--d = (u_char) ('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+
+    *p++ = type;
+    p = ngx_cpymem(p, d, digits + NGX_SIZE_T_LEN - d);
+    *p++ = CR;
+    *p++ = LF;
+
+    return p;
 }
 
 
