@@ -248,6 +248,9 @@ void ngx_http_chat_ws_event(ngx_http_chat_ws_t *ws,
 /* a close frame, and the end once it has been sent; idempotent */
 void ngx_http_chat_ws_close(ngx_http_chat_ws_t *ws, ngx_uint_t code);
 
+/* queues the frame alone */
+void ngx_http_chat_ws_close_frame(ngx_http_chat_ws_t *ws, ngx_uint_t code);
+
 /* the same, with a "bye" before it */
 void ngx_http_chat_ws_bye(ngx_http_chat_ws_t *ws, ngx_uint_t code);
 
