@@ -38,6 +38,8 @@ return {
                                                      '/support/v1/stream'),
                        'pub-mode' => 'ws', pubs => $n,
                        'pub-header' => 'Authorization: Bearer {1}',
+                       'pub-hello' => '{"type":"subscribe",'
+                                      . '"conversation":"{2}"}',
                        body => '{"type":"typing","conversation":"{2}",'
                                . '"on":{odd}}',
                        count => '"type":"typing"');
