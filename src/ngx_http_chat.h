@@ -81,6 +81,10 @@ typedef struct {
     ngx_http_complex_value_t *identity;      /* three: id, name, e-mail; NULL
                                               * is none; an unset one is
                                               * without lengths and value */
+    ngx_http_complex_value_t *agent_identity;  /* two: address, name; NULL
+                                              * is none, unset as above */
+    ngx_http_complex_value_t *agent_role;    /* NULL is none */
+    ngx_uint_t                agent_create;
     ngx_str_t                 prefix;        /* "/support/": location name */
 } ngx_http_chat_loc_conf_t;
 

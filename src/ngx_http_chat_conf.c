@@ -22,6 +22,8 @@ static char *ngx_http_chat_conf_refuse(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_str_t *value, const char *allowed);
 static char *ngx_http_chat_conf_prefix(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf);
+static ngx_int_t ngx_http_chat_conf_value(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t *value);
 
 
 static ngx_conf_enum_t  ngx_http_chat_conf_halves[] = {
@@ -449,9 +451,8 @@ ngx_http_chat_conf_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_chat_loc_conf_t *lcf = conf;
 
-    ngx_str_t                         *value, text;
-    ngx_uint_t                         i, n;
-    ngx_http_compile_complex_value_t   ccv;
+    ngx_str_t   *value, text;
+    ngx_uint_t   i, n;
 
     if (lcf->identity != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
@@ -492,18 +493,128 @@ ngx_http_chat_conf_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                              "identity");
         }
 
-        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-        ccv.cf = cf;
-        ccv.value = &text;
-        ccv.complex_value = &lcf->identity[n];
-
-        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        if (ngx_http_chat_conf_value(cf, &text, &lcf->identity[n]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* <address> [name=<name>] [create], or "off" */
+
+char *
+ngx_http_chat_conf_agent_identity(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_chat_loc_conf_t *lcf = conf;
+
+    ngx_str_t                 *value, name;
+    ngx_uint_t                 i;
+    ngx_http_complex_value_t  *who;
+
+    if (lcf->agent_identity != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    lcf->agent_create = 0;
+    lcf->agent_identity = NULL;
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        return NGX_CONF_OK;
+    }
+
+    who = ngx_pcalloc(cf->pool, 2 * sizeof(ngx_http_complex_value_t));
+
+    if (who == NULL
+        || ngx_http_chat_conf_value(cf, &value[1], &who[0]) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    /* a constant would sign in whoever comes */
+
+    if (who[0].lengths == NULL) {
+        return ngx_http_chat_conf_refuse(cf, cmd, &value[1],
+                                         "\"off\" or have a variable");
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "create") == 0 && !lcf->agent_create) {
+            lcf->agent_create = 1;
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "name=", 5) != 0
+            || who[1].value.data != NULL)
+        {
+            return ngx_http_chat_conf_refuse(cf, cmd, &value[i],
+                                             "\"name=<value>\" or "
+                                             "\"create\" after the "
+                                             "identity");
+        }
+
+        name.data = value[i].data + 5;
+        name.len = value[i].len - 5;
+
+        if (ngx_http_chat_conf_value(cf, &name, &who[1]) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    lcf->agent_identity = who;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_chat_conf_agent_role(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_chat_loc_conf_t *lcf = conf;
+
+    ngx_str_t  *value;
+
+    if (lcf->agent_role != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        lcf->agent_role = NULL;
+        return NGX_CONF_OK;
+    }
+
+    lcf->agent_role = ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t));
+
+    if (lcf->agent_role == NULL
+        || ngx_http_chat_conf_value(cf, &value[1], lcf->agent_role) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_chat_conf_value(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t *value)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = text;
+    ccv.complex_value = value;
+
+    return ngx_http_compile_complex_value(&ccv);
 }
 
 

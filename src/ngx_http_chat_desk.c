@@ -76,6 +76,10 @@ static const char  *ngx_http_chat_desk_availabilities[] = {
     "online", "busy", "away", NULL
 };
 
+static const char  *ngx_http_chat_desk_policies[] = {
+    "manual", "round_robin", "least_loaded", NULL
+};
+
 static const char  *ngx_http_chat_desk_pages[] = {
     "before", "limit", NULL
 };
@@ -89,6 +93,10 @@ static const char  *ngx_http_chat_desk_pages[] = {
 
 #define NGX_HTTP_CHAT_DESK_LIST(name, max)                                   \
     { name, NGX_HTTP_CHAT_F_LIST, 0, 0, -1, max, NULL }
+
+#define NGX_HTTP_CHAT_DESK_POLICY                                            \
+    { "assignment", NGX_HTTP_CHAT_F_ENUM, NGX_HTTP_CHAT_NULLABLE, 0, -1, 0,  \
+      ngx_http_chat_desk_policies }
 
 #define NGX_HTTP_CHAT_DESK_CAPACITY                                          \
     { "capacity", NGX_HTTP_CHAT_F_INT, NGX_HTTP_CHAT_NULLABLE, 0, -1, 1000,  \
@@ -112,18 +120,21 @@ static ngx_http_chat_field_t  ngx_http_chat_desk_agent_change[] = {
                             ngx_http_chat_desk_availabilities),
     NGX_HTTP_CHAT_DESK_LIST("teams", NGX_HTTP_CHAT_ID_LEN),
     NGX_HTTP_CHAT_DESK_CAPACITY,
+    { "idle", NGX_HTTP_CHAT_F_BOOL, 0, 0, -1, 0, NULL },
     { "disabled", NGX_HTTP_CHAT_F_BOOL, 0, 0, -1, 0, NULL }
 };
 
 static ngx_http_chat_field_t  ngx_http_chat_desk_team_create[] = {
     NGX_HTTP_CHAT_DESK_STRING("name", NGX_HTTP_CHAT_REQUIRED,
                               NGX_HTTP_CHAT_DESK_NAME),
-    NGX_HTTP_CHAT_DESK_LIST("members", NGX_HTTP_CHAT_ID_LEN)
+    NGX_HTTP_CHAT_DESK_LIST("members", NGX_HTTP_CHAT_ID_LEN),
+    NGX_HTTP_CHAT_DESK_POLICY
 };
 
 static ngx_http_chat_field_t  ngx_http_chat_desk_team_change[] = {
     NGX_HTTP_CHAT_DESK_STRING("name", 0, NGX_HTTP_CHAT_DESK_NAME),
-    NGX_HTTP_CHAT_DESK_LIST("members", NGX_HTTP_CHAT_ID_LEN)
+    NGX_HTTP_CHAT_DESK_LIST("members", NGX_HTTP_CHAT_ID_LEN),
+    NGX_HTTP_CHAT_DESK_POLICY
 };
 
 
@@ -159,7 +170,8 @@ static ngx_http_chat_field_t  ngx_http_chat_desk_site_change[] = {
     NGX_HTTP_CHAT_DESK_ANY("prechat"),
     NGX_HTTP_CHAT_DESK_ANY("away"),
     NGX_HTTP_CHAT_DESK_ANY("consent"),
-    NGX_HTTP_CHAT_DESK_ANY("one_conversation")
+    NGX_HTTP_CHAT_DESK_ANY("one_conversation"),
+    NGX_HTTP_CHAT_DESK_ANY("assignment")
 };
 
 static const char  *ngx_http_chat_desk_algorithms[] = {

@@ -4,6 +4,8 @@
  */
 
 
+#include "ngx_http_chat_event.h"
+#include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_job.h"
 #include "ngx_http_chat_store.h"
 #include "ngx_http_chat_token.h"
@@ -119,11 +121,40 @@ ngx_http_chat_job_timer(ngx_event_t *ev)
 }
 
 
-/* what has been done is found by the sweep; the tick ends with the fill */
+/*
+ * What has been done is found by the sweep.  The rows are events without seq:
+ * who has moved in a line.  The tick ends with the fill.
+ */
 
 static void
 ngx_http_chat_job_ticked(ngx_http_chat_call_t *call)
 {
+    ngx_int_t               i, n;
+    ngx_str_t               json;
+    ngx_http_chat_id_t      conversation;
+    ngx_http_chat_event_t  *event;
+
+    n = call->rc == NGX_OK ? PQntuples(call->res) : 0;
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_http_chat_col_id(call->res, i, 1, &conversation) != NGX_OK) {
+            continue;
+        }
+
+        ngx_http_chat_col_text(call->res, i, 2, &json);
+
+        event = ngx_http_chat_event_wrap(&conversation,
+                                         ngx_http_chat_col_int4(call->res, i,
+                                                                0),
+                                         0, NGX_HTTP_CHAT_MEMBER, &json);
+
+        if (event != NULL) {
+            ngx_http_chat_feed_signal(event);
+            ngx_http_chat_event_release(event);
+        }
+    }
+
     ngx_http_chat_job_fill();
 }
 

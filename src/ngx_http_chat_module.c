@@ -195,6 +195,20 @@ static ngx_command_t  ngx_http_chat_commands[] = {
       0,
       NULL },
 
+    { ngx_string("chat_agent_identity"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
+      ngx_http_chat_conf_agent_identity,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chat_agent_role"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_chat_conf_agent_role,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("chat_limit"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_chat_limit_directive,
@@ -330,6 +344,9 @@ ngx_http_chat_create_loc_conf(ngx_conf_t *cf)
     conf->upload_quota = NGX_CONF_UNSET_SIZE;
     conf->limit = NGX_CONF_UNSET_PTR;
     conf->identity = NGX_CONF_UNSET_PTR;
+    conf->agent_identity = NGX_CONF_UNSET_PTR;
+    conf->agent_role = NGX_CONF_UNSET_PTR;
+    conf->agent_create = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -389,6 +406,9 @@ ngx_http_chat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->poll_timeout, prev->poll_timeout, 25000);
     ngx_conf_merge_msec_value(conf->heartbeat, prev->heartbeat, 25000);
     ngx_conf_merge_ptr_value(conf->identity, prev->identity, NULL);
+    ngx_conf_merge_ptr_value(conf->agent_identity, prev->agent_identity, NULL);
+    ngx_conf_merge_ptr_value(conf->agent_role, prev->agent_role, NULL);
+    ngx_conf_merge_uint_value(conf->agent_create, prev->agent_create, 0);
     ngx_conf_merge_size_value(conf->max_message, prev->max_message, 16384);
     ngx_conf_merge_size_value(conf->max_upload, prev->max_upload,
                               10 * 1024 * 1024);

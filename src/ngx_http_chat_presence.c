@@ -632,7 +632,8 @@ ngx_http_chat_presence_here(ngx_http_chat_id_t *conversation,
 
 /*
  * chat.state() ends with "typing" and "presence", both empty.  A hash of what
- * is put there goes into the version, so that it moves with them.
+ * is put there and of what comes before goes into the version, so that it
+ * moves with them.
  */
 
 ngx_int_t
@@ -641,6 +642,7 @@ ngx_http_chat_presence_state(ngx_http_chat_feed_topic_t *t,
 {
     u_char     *d, *last, *p;
     int64_t     version;
+    uint32_t    hash;
     ngx_str_t   added, read;
 
     last = state->data + state->len;
@@ -669,8 +671,12 @@ ngx_http_chat_presence_state(ngx_http_chat_feed_topic_t *t,
 
     added.len = d - added.data;
 
-    version = ngx_http_chat_page_version(state) << 16
-              ^ (int64_t) ngx_crc32_long(added.data, added.len);
+    ngx_crc32_init(hash);
+    ngx_crc32_update(&hash, read.data, read.len);
+    ngx_crc32_update(&hash, added.data, added.len);
+    ngx_crc32_final(hash);
+
+    version = ngx_http_chat_page_version(state) << 16 ^ (int64_t) hash;
 
     /* as much as a JavaScript number holds */
 

@@ -7,6 +7,7 @@
 #include "ngx_http_chat_bus.h"
 #include "ngx_http_chat_hub.h"
 #include "ngx_http_chat_revoke.h"
+#include "ngx_http_chat_seen.h"
 #include "ngx_http_chat_store.h"
 #include "ngx_http_chat_topic.h"
 
@@ -133,6 +134,10 @@ ngx_http_chat_revoke_watch(ngx_http_chat_watch_t *w,
 
     ngx_http_chat_revoke_link(
         ngx_http_chat_revoke_bucket(ngx_http_chat_revoke_key(actor)), w);
+
+    if (actor->kind == NGX_HTTP_CHAT_AGENT) {
+        ngx_http_chat_seen_soon();
+    }
 }
 
 

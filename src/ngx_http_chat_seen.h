@@ -14,10 +14,13 @@
 
 /*
  * Tells PostgreSQL every few seconds which agents have a stream in this
- * worker: a site where none has is away.
+ * worker: who has none is away, and so is a site where nobody has.
  */
 void ngx_http_chat_seen_init(ngx_cycle_t *cycle);
 void ngx_http_chat_seen_exit(void);
+
+/* an agent's stream begins */
+void ngx_http_chat_seen_soon(void);
 
 
 #endif /* _NGX_HTTP_CHAT_SEEN_H_INCLUDED_ */

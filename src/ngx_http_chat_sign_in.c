@@ -4,56 +4,19 @@
  */
 
 
-#include "ngx_http_chat.h"
-#include "ngx_http_chat_auth.h"
-#include "ngx_http_chat_base64.h"
 #include "ngx_http_chat_body.h"
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
-#include "ngx_http_chat_verify.h"
-
-#include <openssl/evp.h>
-#include <openssl/rand.h>
+#include "ngx_http_chat_sign_in.h"
 
 
-/*
- * Sign-in of an agent: the row by e-mail, the password on the thread pool,
- * the session.  An unknown e-mail takes the same steps but the last.
- */
-
-typedef struct {
-    ngx_str_t                 email;         /* owned by the body */
-    ngx_str_t                 password;
-    ngx_str_t                 mode;
-
-    u_char                    hash[EVP_MAX_MD_SIZE];   /* of the e-mail */
-    ngx_uint_t                known;         /* the e-mail is an agent's */
-    ngx_http_chat_id_t        agent;
-    ngx_str_t                 stored;        /* text form of the hash */
-    ngx_http_chat_verify_t   *verify;        /* NULL when it is not running */
-
-    u_char                    token[NGX_HTTP_CHAT_AGENT_TOKEN_LEN];
-    ngx_http_request_t       *request;
-} ngx_http_chat_sign_in_t;
-
-
-#define ngx_http_chat_sign_in_counted(ctx)                                   \
-    (!(ctx)->conf->limit->off                                                \
-     && (ctx)->conf->limit->rates[NGX_HTTP_CHAT_LIMIT_FAILURES].n != 0)
-
-
-static ngx_int_t ngx_http_chat_sign_in_guard(ngx_http_request_t *r,
-    ngx_http_chat_ctx_t *ctx, ngx_http_chat_sign_in_t *s, ngx_int_t *rc);
 static void ngx_http_chat_sign_in_args(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_args_t *args, u_char *address);
 static void ngx_http_chat_sign_in_checked(ngx_http_chat_call_t *call);
 static ngx_int_t ngx_http_chat_sign_in_find(ngx_http_request_t *r,
     ngx_http_chat_sign_in_t *s);
-static ngx_int_t ngx_http_chat_sign_in_failed(ngx_http_request_t *r);
 static void ngx_http_chat_sign_in_failed_done(ngx_http_chat_call_t *call);
-static void ngx_http_chat_sign_in_passed(ngx_http_request_t *r,
-    ngx_http_chat_sign_in_t *s);
 static void ngx_http_chat_sign_in_passed_done(ngx_http_chat_call_t *call);
 static void ngx_http_chat_sign_in_found(ngx_http_chat_call_t *call);
 static ngx_int_t ngx_http_chat_sign_in_row(ngx_http_request_t *r,
@@ -62,12 +25,6 @@ static ngx_int_t ngx_http_chat_sign_in_verify(ngx_http_request_t *r,
     ngx_http_chat_sign_in_t *s);
 static void ngx_http_chat_sign_in_cleanup(void *data);
 static void ngx_http_chat_sign_in_verified(void *data, ngx_int_t rc);
-static ngx_int_t ngx_http_chat_sign_in_session(ngx_http_request_t *r,
-    ngx_http_chat_sign_in_t *s);
-static void ngx_http_chat_sign_in_created(ngx_http_chat_call_t *call);
-static ngx_int_t ngx_http_chat_sign_in_answer(ngx_http_request_t *r,
-    ngx_http_chat_ctx_t *ctx, ngx_str_t *body);
-static ngx_int_t ngx_http_chat_sign_in_refuse(ngx_http_request_t *r);
 static ngx_int_t ngx_http_chat_sign_in_busy(ngx_http_request_t *r);
 
 
@@ -78,10 +35,10 @@ static const char  *ngx_http_chat_sign_in_modes[] = {
 
 static ngx_http_chat_field_t  ngx_http_chat_sign_in_fields[] = {
 
-    { "email", NGX_HTTP_CHAT_F_STRING, NGX_HTTP_CHAT_REQUIRED,
+    { "email", NGX_HTTP_CHAT_F_STRING, 0,
       offsetof(ngx_http_chat_sign_in_t, email), -1, 254, NULL },
 
-    { "password", NGX_HTTP_CHAT_F_STRING, NGX_HTTP_CHAT_REQUIRED,
+    { "password", NGX_HTTP_CHAT_F_STRING, 0,
       offsetof(ngx_http_chat_sign_in_t, password), -1, 1024, NULL },
 
     { "mode", NGX_HTTP_CHAT_F_ENUM, 0,
@@ -112,14 +69,27 @@ ngx_http_chat_auth_sign_in(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
         return rc;
     }
 
-    if (ngx_http_chat_verify_full()) {
-        return ngx_http_chat_sign_in_busy(r);
-    }
-
     /* the site's id is known since the first connect */
 
     if (ctx->conf->site->id == 0) {
         return ngx_http_chat_reply_failed(r, NGX_BUSY);
+    }
+
+    if (s->email.data == NULL && s->password.data == NULL
+        && ctx->conf->agent_identity != NULL)
+    {
+        return ngx_http_chat_sign_in_identity(r, ctx, s);
+    }
+
+    if (s->email.data == NULL || s->password.data == NULL) {
+        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_INVALID_FIELD,
+                                           s->email.data == NULL
+                                           ? "email" : "password",
+                                           "the field is required");
+    }
+
+    if (ngx_http_chat_verify_full()) {
+        return ngx_http_chat_sign_in_busy(r);
     }
 
     cln = ngx_http_cleanup_add(r, 0);
@@ -151,7 +121,7 @@ ngx_http_chat_auth_sign_in(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
 /* in shared memory: attempts at once, before PostgreSQL knows of them */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_chat_sign_in_guard(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     ngx_http_chat_sign_in_t *s, ngx_int_t *rc)
 {
@@ -406,141 +376,9 @@ ngx_http_chat_sign_in_verified(void *data, ngx_int_t rc)
 }
 
 
-static ngx_int_t
-ngx_http_chat_sign_in_session(ngx_http_request_t *r,
-    ngx_http_chat_sign_in_t *s)
-{
-    u_char                 secret[NGX_HTTP_CHAT_AGENT_SECRET];
-    u_char                 hash[EVP_MAX_MD_SIZE];
-    ngx_http_chat_id_t     session;
-    ngx_http_chat_ctx_t   *ctx;
-    ngx_http_chat_args_t   args;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
-
-    if (RAND_bytes(secret, NGX_HTTP_CHAT_AGENT_SECRET) != 1
-        || EVP_Digest(secret, NGX_HTTP_CHAT_AGENT_SECRET, hash, NULL,
-                      EVP_sha256(), NULL)
-           != 1
-        || ngx_http_chat_id_make(&session) != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    (void) ngx_http_chat_base64_encode(s->token, secret,
-                                       NGX_HTTP_CHAT_AGENT_SECRET, 1);
-    ngx_explicit_memzero(secret, sizeof(secret));
-
-    ngx_http_chat_args_init(&args);
-    ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
-    ngx_http_chat_arg_id(&args, &s->agent);
-    ngx_http_chat_arg_text(&args, &s->stored);
-    ngx_http_chat_arg_id(&args, &session);
-    ngx_http_chat_arg_bytes(&args, hash, NGX_HTTP_CHAT_AGENT_HASH);
-
-    return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_FAST,
-                                    NGX_HTTP_CHAT_Q_AGENT_SESSION_CREATE,
-                                    &args, ngx_http_chat_sign_in_created);
-}
-
-
-/* may free r */
-
-static void
-ngx_http_chat_sign_in_created(ngx_http_chat_call_t *call)
-{
-    ngx_http_request_t *r = call->data;
-
-    ngx_int_t             rc;
-    ngx_str_t             outcome, body;
-    ngx_http_chat_ctx_t  *ctx;
-
-    if (r == NULL) {
-        return;
-    }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
-
-    if (call->rc != NGX_OK) {
-        rc = ngx_http_chat_reply_failed(r, call->rc);
-
-    } else {
-        ngx_http_chat_col_text(call->res, 0, 0, &outcome);
-        ngx_http_chat_col_text(call->res, 0, 1, &body);
-
-        if (outcome.len == 2 && ngx_memcmp(outcome.data, "ok", 2) == 0) {
-            rc = ngx_http_chat_sign_in_answer(r, ctx, &body);
-
-        } else {
-
-            /* the password has changed in between, or the agent has left */
-
-            rc = ngx_http_chat_sign_in_refuse(r);
-        }
-    }
-
-    ngx_http_chat_finalize(r, rc);
-}
-
-
-/* {"agent":...,"expires_at":...}, for "mode":"bearer" with "token" in front */
-
-static ngx_int_t
-ngx_http_chat_sign_in_answer(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
-    ngx_str_t *body)
-{
-    u_char                   *p;
-    ngx_str_t                 answer, token;
-    ngx_http_chat_sign_in_t  *s;
-
-    s = ctx->data;
-
-    ctx->actor.kind = NGX_HTTP_CHAT_AGENT;
-    ctx->actor.site = ctx->conf->site;
-    ctx->actor.id = s->agent;
-
-    ngx_http_chat_sign_in_passed(r, s);
-
-    token.data = s->token;
-    token.len = NGX_HTTP_CHAT_AGENT_TOKEN_LEN;
-
-    if (s->mode.len == 0 || s->mode.data[0] != 'b') {
-
-        if (ngx_http_chat_auth_cookie(r, ctx, NGX_HTTP_CHAT_AGENT, &token)
-            != NGX_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return ngx_http_chat_reply_json(r, NGX_HTTP_OK, body);
-    }
-
-    if (body->len < 2 || body->data[0] != '{') {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    p = ngx_pnalloc(r->pool, body->len + token.len
-                             + sizeof("\"token\":\"\",") - 1);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    answer.data = p;
-
-    p = ngx_cpymem(p, "{\"token\":\"", sizeof("{\"token\":\"") - 1);
-    p = ngx_cpymem(p, token.data, token.len);
-    p = ngx_cpymem(p, "\",", 2);
-    p = ngx_cpymem(p, body->data + 1, body->len - 1);
-
-    answer.len = p - answer.data;
-
-    return ngx_http_chat_reply_json(r, NGX_HTTP_OK, &answer);
-}
-
-
 /* the failure is known to everybody before the client is */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_chat_sign_in_failed(ngx_http_request_t *r)
 {
     u_char                 address[NGX_HTTP_CHAT_BUCKET_KEY];
@@ -582,7 +420,7 @@ ngx_http_chat_sign_in_failed_done(ngx_http_chat_call_t *call)
 }
 
 
-static void
+void
 ngx_http_chat_sign_in_passed(ngx_http_request_t *r, ngx_http_chat_sign_in_t *s)
 {
     u_char                address[NGX_HTTP_CHAT_BUCKET_KEY];
@@ -615,7 +453,7 @@ ngx_http_chat_sign_in_passed_done(ngx_http_chat_call_t *call)
 
 /* one text for all reasons */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_chat_sign_in_refuse(ngx_http_request_t *r)
 {
     return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAUTHENTICATED, NULL,

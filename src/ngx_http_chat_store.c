@@ -82,14 +82,15 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "attachment_get",        NULL, 6, NULL },
     { "attachment_expired",    NULL, 1, NULL },
     { "attachment_forget",     NULL, 1, NULL },
-    { "tick",                  NULL, 0, NULL },
+    { "tick_2",                NULL, 0, NULL },
     { "respond",               NULL, 10, NULL },
     { "identity_keys",         NULL, 1, NULL },
     { "track",                 NULL, 6, NULL },
     { "desk_site",             NULL, 10, NULL },
     { "desk_key",              NULL, 10, NULL },
     { "api_key_get",           NULL, 2, NULL },
-    { "search_fill",           NULL, 1, NULL }
+    { "search_fill",           NULL, 1, NULL },
+    { "agent_identify",        NULL, 8, NULL }
 };
 
 

@@ -63,6 +63,7 @@ typedef enum {
     NGX_HTTP_CHAT_Q_DESK_KEY,
     NGX_HTTP_CHAT_Q_API_KEY_GET,
     NGX_HTTP_CHAT_Q_SEARCH_FILL,
+    NGX_HTTP_CHAT_Q_AGENT_IDENTIFY,
     NGX_HTTP_CHAT_Q_N
 } ngx_http_chat_query_e;
 
