@@ -24,9 +24,42 @@ type ChatEvent = {
     visibility?: 'public' | 'internal';
     text?: string;
     attachments?: Attachment[];
+    card?: Card;
+    /** of a response: to the card of which message, and what */
+    to?: number;
+    response?: CardAnswer;
     status?: Status;
     assignee?: Named | null;
     created_at?: string;
+};
+
+/** A text for people: one for all languages, or one for each of some. */
+type Words = string | Record<string, string>;
+
+type Field = {
+    name: string;
+    label?: Words;
+    type?: 'text' | 'email' | 'tel' | 'long';
+    required?: boolean;
+};
+
+/** What a message asks; types that are not known show their text. */
+type Card = {
+    type: string;
+    once?: boolean;
+    multiple?: boolean;
+    options?: { id: string; text: string }[];
+    comment?: boolean;
+    fields?: Field[];
+    submit?: string;
+    links?: { title: string; url: string; text?: string }[];
+};
+
+type CardAnswer = {
+    options?: string[];
+    rating?: number;
+    comment?: string;
+    fields?: Record<string, string>;
 };
 
 type Attachment = {
@@ -89,7 +122,12 @@ type InboxPage = {
 
 type Agent = { id: string; name: string; email: string; role: string };
 
-type Visitor = Named & { verified: boolean };
+type Visitor = Named & {
+    verified: boolean;
+    email?: string | null;
+    /** the version of the text that was agreed to last */
+    consent?: string | null;
+};
 
 type Session = {
     token?: string;
@@ -97,6 +135,18 @@ type Session = {
     conversations: Summary[];
     /** what files are taken, if any */
     upload?: { size: number; count: number };
+    site?: Site;
+    availability?: 'online' | 'away';
+};
+
+/** What a site says of itself; null is what it does not say. */
+type Site = {
+    name: string;
+    title?: Words | null;
+    prechat?: { text?: Words; fields: Field[] } | null;
+    away?: { text?: Words; email?: boolean } | null;
+    consent?: { version: string; text: Words; url?: string } | null;
+    one_conversation?: boolean | null;
 };
 
 type ProblemBody = {
@@ -218,8 +268,6 @@ type I18n = {
     number(value: number): string;
     has(key: string): boolean;
     time(iso: string | number): string;
-    /** with its date */
-    full(iso: string | number): string;
 };
 
 type Store<S, E> = {
@@ -261,8 +309,10 @@ type Settings = {
     title?: string;
     intro?: string;
     mode?: string;
-    single?: string | boolean;
+    single?: string | boolean | null;
     sound?: string | boolean;
+    /** a token of the site, until it was handed over */
+    identity?: string | null;
 };
 
 /** What the loader gives to the widget it loads. */
@@ -276,6 +326,10 @@ type Frame = {
     launcher: HTMLButtonElement;
     badge: HTMLElement;
     emit(event: string, detail?: unknown): void;
+    /** what the page has told of the visitor: set or track, and of what */
+    told: any[];
+    /** the visitor is gone, as another tab says */
+    forget(): void;
 };
 
 type Panel = {
@@ -289,5 +343,8 @@ type Panel = {
     getUnread(): number;
     /** the settings have changed */
     update(): Promise<void>;
-    shutdown(): Promise<void>;
+    /** hands over what the page has told */
+    tell(): Promise<void>;
+    /** known: another tab has told the server */
+    shutdown(known?: boolean): Promise<void>;
 };

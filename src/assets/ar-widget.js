@@ -25,11 +25,6 @@ export default {
     },
     "list.ended": "منتهية",
     "more": "المزيد",
-    "more.save": "تنزيل المحادثة",
-    "more.end": "إنهاء المحادثة",
-    "more.sound": "تشغيل الصوت",
-    "more.quiet": "كتم الصوت",
-    "attach": "إرفاق ملف",
     "file": "ملف",
     "close": "إغلاق",
     "here": {
@@ -40,6 +35,8 @@ export default {
         "many": "{name} في المحادثة",
         "other": "{name} في المحادثة"
     },
+    "here.online": "نحن متصلون الآن",
+    "here.away": "لا أحد متاح الآن",
     "typing": {
         "zero": "الكتابة جارية من {name}…",
         "one": "الكتابة جارية من {name}…",

@@ -8,7 +8,7 @@ export default {
     },
     "news": "New message from {name}",
     "hello": "How can we help?",
-    "intro": "Ask us anything. We answer here, and you can come back to this conversation later.",
+    "intro": "Ask us anything. We answer here, and you can come back later.",
     "begin": "New conversation",
     "list": "Conversations",
     "list.unread": {
@@ -17,17 +17,14 @@ export default {
     },
     "list.ended": "Ended",
     "more": "More",
-    "more.save": "Download conversation",
-    "more.end": "End conversation",
-    "more.sound": "Turn sound on",
-    "more.quiet": "Turn sound off",
-    "attach": "Attach a file",
     "file": "File",
     "close": "Close",
     "here": {
         "one": "{name} is here",
         "other": "{name} are here"
     },
+    "here.online": "Online",
+    "here.away": "Away",
     "typing": {
         "one": "{name} is typing…",
         "other": "{name} are typing…"

@@ -1,8 +1,8 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 /*
- * Buttons and the composer, for the widget and the console; the colours are
- * custom properties of whoever adopts this.
+ * Buttons, the composer and what is only read out, for the widget and the
+ * console; the colours are custom properties of whoever adopts this.
  */
 
 export const STYLE = `
@@ -25,7 +25,8 @@ export const STYLE = `
 .icon { inline-size: 22px; block-size: 22px; fill: currentColor;
     vertical-align: middle }
 [dir=rtl] .mirror, :host([dir=rtl]) .mirror { transform: scaleX(-1) }
-.hidden {
+.hidden, .own:not(.note) .who, .same,
+.line:has(+ .run):not([data-state=failed]) > .meta {
     position: absolute;
     inline-size: 1px;
     block-size: 1px;

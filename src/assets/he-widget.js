@@ -19,11 +19,6 @@ export default {
     },
     "list.ended": "הסתיימה",
     "more": "עוד",
-    "more.save": "הורדת השיחה",
-    "more.end": "סיום השיחה",
-    "more.sound": "הפעלת צליל",
-    "more.quiet": "השתקת צליל",
-    "attach": "צירוף קובץ",
     "file": "קובץ",
     "close": "סגירה",
     "here": {
@@ -31,6 +26,8 @@ export default {
         "two": "{name} בשיחה",
         "other": "{name} בשיחה"
     },
+    "here.online": "אנחנו כאן",
+    "here.away": "אין כאן איש כרגע",
     "typing": {
         "one": "הקלדה מצד {name}…",
         "two": "הקלדה מצד {name}…",

@@ -42,8 +42,6 @@ export function createI18n(lang, catalogue) {
             });
         },
 
-        full: (iso) => day.format(new Date(iso)),
-
         time(iso) {
             const date = new Date(iso);
 

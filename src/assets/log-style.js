@@ -37,15 +37,6 @@ export const STYLE = `
 .own .bubble { margin-inline-start: auto; border-end-end-radius: 4px }
 .who { margin-block-start: 8px !important }
 .who, .meta { color: var(--muted); font-size: .75rem }
-.own:not(.note) .who, .same,
-.line:has(+ .run):not([data-state=failed]) > .meta {
-    position: absolute;
-    inline-size: 1px;
-    block-size: 1px;
-    overflow: hidden;
-    clip-path: inset(50%);
-    white-space: nowrap;
-}
 .line { position: relative }
 .own .meta { text-align: end }
 .line:not(.run) { margin-block-start: 10px }
@@ -60,12 +51,6 @@ export const STYLE = `
 .typing { min-block-size: 1.25rem; margin: 0; padding-inline: 20px;
     color: var(--muted); font-size: .8125rem; line-height: 1.25rem;
     overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
-.note .bubble {
-    border: 1px dashed var(--note-line);
-    background: var(--note);
-    color: inherit;
-}
-.note .who { color: var(--note-line); font-weight: 600 }
 .own .who { text-align: end }
 @media (forced-colors: active) {
     .bubble { border: 1px solid CanvasText }

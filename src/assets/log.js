@@ -34,6 +34,7 @@ const RUN = 300000;
  * @param {(id: string) => void} options.onretry
  * @param {(id: string) => void} options.ondiscard
  * @param {(it: Attachment) => Node} options.file shows an attachment
+ * @param {(event: ChatEvent) => Node} [options.card] shows what it asks
  */
 export function createLog(options) {
     const { i18n } = options;
@@ -171,21 +172,26 @@ function atEnd(element) {
  */
 function toLines(talk, outgoing, me) {
     const events = talk ? talk.events : [];
-    const kept = events.filter((event) => event.type === 'message'
+    const kept = events.filter((event) => said(event)
                                           || event.type === 'status'
                                           || event.type === 'assignment');
 
     return [
         ...kept.map((event) => ({
             key: eventKey(event), event, item: null,
-            own: same(event.sender, me),
-            note: event.visibility === 'internal', at: event.created_at || '',
+            own: same(event.sender, me), ...common(event),
         })),
         ...unrecorded(outgoing, events, me).map((item) => ({
             key: messageKey(me, item.id), event: null, item, own: true,
-            note: item.visibility === 'internal', at: item.created_at,
+            ...common(item),
         })),
     ];
+}
+
+
+/** @param {{visibility?: string, created_at?: string}} it */
+function common({ visibility, created_at: at = '' }) {
+    return { note: visibility === 'internal', at };
 }
 
 
@@ -196,18 +202,20 @@ function toLines(talk, outgoing, me) {
 function createLine(line, options) {
     const { i18n } = options;
 
-    if (line.event && line.event.type !== 'message') {
+    if (line.event && !said(line.event)) {
         return h('li', { class: 'line change' }, h('p', { dir: 'auto' }));
     }
 
     const id = line.item?.id || line.event?.client_msg_id || '';
-    const { text: body = '', attachments = [] } = /** @type {any} */ (
+    const { text: body = '', attachments = [], card } = /** @type {any} */ (
         line.item || line.event);
 
     return h('li', { class: 'line' },
              h('p', { class: 'who' }),
              h('div', { class: 'bubble' }, ...(body && paragraphs(body)),
-               ...attachments.map(options.file)),
+               ...attachments.map(options.file),
+               ...card && options.card ? [options.card(
+                   /** @type {ChatEvent} */ (line.event))] : []),
              h('p', { class: 'meta', 'aria-live': 'off' }),
              h('div', { class: 'again', hidden: true },
                h('button', { type: 'button',
@@ -227,7 +235,7 @@ function createLine(line, options) {
  * @param {I18n} i18n
  */
 function updateLine(node, line, before, read, i18n) {
-    if (line.event && line.event.type !== 'message') {
+    if (line.event && !said(line.event)) {
         text(node.children[0], changeText(line.event, i18n));
         return;
     }
@@ -259,11 +267,22 @@ function updateLine(node, line, before, read, i18n) {
 }
 
 
+/**
+ * Whether it is shown as what somebody has said: a message, or an answer to
+ * what one asks.
+ *
+ * @param {ChatEvent} event
+ */
+function said({ type }) {
+    return type === 'message' || type === 'response';
+}
+
+
 /** @param {Line} line */
 function sender(line) {
     const { event } = line;
 
-    if (event && event.type !== 'message') {
+    if (event && !said(event)) {
         return '';
     }
 

@@ -25,6 +25,7 @@
     /** @type {Record<string, string>} */
     const WORDS = { en: 'Open chat', ar: 'فتح المحادثة', he: 'פתיחת הצ׳אט' };
     const RTL = /^(ar|he)/;
+    const MOST = 50;
     const ICON = 'M12 3c5 0 9 3.4 9 7.7s-4 7.7-9 7.7c-.9 0-1.8-.1-2.6-.3'
                  + 'L5 20.8v-4.3a7.3 7.3 0 0 1-2-5C3 6.4 7 3 12 3Z';
     const CROSS = 'M6.7 5.3 12 10.6l5.3-5.3 1.4 1.4-5.3 5.3 5.3 5.3-1.4 1.4'
@@ -196,7 +197,9 @@
         (listeners.get(event) || []).forEach((it) => it(detail));
     };
 
-    const frame = { base, key, settings, host, root, launcher, badge, emit };
+    const frame = { base, key, settings, host, root, launcher, badge, emit,
+                    told: /** @type {any[]} */ ([]),
+                    forget: () => forget(true) };
 
     /* A module that failed to load is asked for under another name. */
     const load = () => {
@@ -238,6 +241,38 @@
         await panel?.then((it) => it.update());
     };
 
+    /**
+     * What the page tells of the visitor is kept for when there is one.
+     *
+     * @param {string} what
+     */
+    const tell = (what) => async (/** @type {any[]} */ ...args) => {
+        const { told } = frame;
+
+        told.push([what, new Date(), location.href, ...args]);
+
+        if (told[MOST]) {
+            told.shift();
+        }
+
+        await panel?.then((it) => it.tell());
+    };
+
+    /**
+     * The visitor is gone, from this page and, unless they know, the others.
+     *
+     * @param {boolean} [known]
+     */
+    const forget = (known) => {
+        const had = panel || stored() ? load() : null;
+
+        settings.identity = panel = null;
+        frame.told = [];
+        apply();
+
+        return had?.then((it) => it.shutdown(known));
+    };
+
     /** What needs no more than the loader. @type {Record<string, any>} */
     const own = {
         on,
@@ -266,6 +301,9 @@
         update,
         setLocale: (/** @type {string} */ lang) => update({ lang }),
         setTheme: (/** @type {string} */ theme) => update({ theme }),
+        identify: (/** @type {string} */ identity) => update({ identity }),
+        set: tell('set'),
+        track: tell('track'),
 
         boot(/** @type {object} */ more) {
             ended = false;
@@ -276,10 +314,8 @@
 
         async shutdown() {
             ended = true;
-            await (panel || stored() ? load() : null)
-                ?.then((it) => it.shutdown());
-            panel = null;
             host.remove();
+            await forget();
         },
 
         getUnread: async () => panel ? (await panel).getUnread() : 0,
@@ -303,11 +339,12 @@
         });
     };
 
-    /* 2 for a panel that was open, 1 for a conversation, 0 for neither. */
+    /* 3: a panel that was open, 2: a conversation, 1: a session. */
     const stored = () => {
         try {
-            return sessionStorage.getItem(key) ? 2
-                   : localStorage.getItem(key) ? 1 : 0;
+            return sessionStorage.getItem(key) ? 3
+                   : localStorage.getItem(key) ? 2
+                   : localStorage.getItem(key + '#token') ? 1 : 0;
         } catch {
             return 0;
         }
@@ -343,8 +380,8 @@
 
         const back = stored();
 
-        if (back) {
-            (back > 1 ? call('restore') : load()).catch(() => {});
+        if (back > 1) {
+            (back > 2 ? call('restore') : load()).catch(() => {});
         }
     };
 

@@ -60,7 +60,9 @@ export function createLive({ api, frame, memory, store, fresh, start, load,
             memory.talk(ack.conversation);
 
             /* Begun in another tab, or before the page was loaded again. */
-            if (lane !== store.get().lane && lane !== item.lane) {
+            if (lane !== store.get().lane
+                && (lane !== item.lane || ack.seq > 1))
+            {
                 load(ack.conversation);
             }
         },
@@ -87,7 +89,12 @@ export function createLive({ api, frame, memory, store, fresh, start, load,
             return await (lane.startsWith('new:') ? calls.begin(api, item)
                           : stream.send(lane, item));
         } catch (error) {
-            const { code } = asProblem(error);
+            const { code, body } = asProblem(error);
+
+            /* A site may hold its visitors to one. */
+            if (code === 'conflict' && body.conversation) {
+                return stream.send(body.conversation.id, item);
+            }
 
             if (code === 'unauthenticated') {
                 start();
@@ -191,14 +198,11 @@ export function createLive({ api, frame, memory, store, fresh, start, load,
     return {
         outbox,
 
-        /** @param {number} seq */
-        read(seq) {
-            const { talk } = store.get();
-
-            if (talk) {
-                stream.read(talk.id, seq);
-            }
-        },
+        /**
+         * @param {string} id
+         * @param {number} seq
+         */
+        read: (id, seq) => stream.read(id, seq),
 
         /** @param {boolean} on */
         typing(on) {

@@ -1,12 +1,34 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 import { adopt, attr, h, text } from './kernel.js';
-import { earlier, later } from './calls.js';
+import { change, earlier, later } from './calls.js';
 import { plainName } from './i18n.js';
 
 /*
  * What can be done with a conversation besides writing.
  */
+
+/** @type {Record<string, Record<string, string>>} */
+export const WORDS = {
+    en: {
+        save: 'Download conversation',
+        end: 'End conversation',
+        sound: 'Turn sound on',
+        quiet: 'Turn sound off',
+    },
+    ar: {
+        save: 'تنزيل المحادثة',
+        end: 'إنهاء المحادثة',
+        sound: 'تشغيل الصوت',
+        quiet: 'كتم الصوت',
+    },
+    he: {
+        save: 'הורדת השיחה',
+        end: 'סיום השיחה',
+        sound: 'הפעלת צליל',
+        quiet: 'השתקת צליל',
+    },
+};
 
 const STYLE = `
 .menu {
@@ -36,6 +58,8 @@ const STYLE = `
  */
 export function createMore(element, i18n, actions, settings) {
     const { t } = i18n;
+    const { memory } = actions;
+    const words = WORDS[i18n.lang] || WORDS.en;
     /** @type {import('./widget-state.js').WidgetState} */
     let state;
 
@@ -48,9 +72,9 @@ export function createMore(element, i18n, actions, settings) {
 
     const begin = item(t('begin'), actions.begin);
     const sound = item('', () => {
-        actions.keepQuiet(!actions.quiet());
+        memory.keepQuiet(!memory.quiet());
     });
-    const save = item(t('more.save'), async () => {
+    const save = item(words.save, async () => {
         const { talk } = state;
 
         if (talk) {
@@ -59,7 +83,14 @@ export function createMore(element, i18n, actions, settings) {
             download(all, `${t('title')}.txt`);
         }
     });
-    const end = item(t('more.end'), actions.end);
+    const end = item(words.end, () => {
+        const { talk } = state;
+
+        if (talk) {
+            change(actions.api(), talk.id, { status: 'resolved' })
+                .catch(actions.wrong);
+        }
+    });
 
     adopt(element, STYLE);
     element.append(begin, sound, save, end);
@@ -71,7 +102,7 @@ export function createMore(element, i18n, actions, settings) {
             const status = list.find((it) => it.id === talk?.id)?.status;
 
             state = next;
-            text(sound, t(actions.quiet() ? 'more.sound' : 'more.quiet'));
+            text(sound, memory.quiet() ? words.sound : words.quiet);
             attr(sound, 'hidden', settings.sound === 'off');
             attr(begin, 'hidden', !!settings.single);
             attr(save, 'hidden', !talk);
@@ -97,7 +128,11 @@ export async function transcript(api, id, i18n) {
         events = [...page.events, ...events];
     }
 
-    return events.filter((it) => it.type === 'message').map((it) => {
+    const full = new Intl.DateTimeFormat(i18n.lang, {
+        dateStyle: 'medium', timeStyle: 'short' });
+
+    return events.filter(({ type }) => type === 'message'
+                                       || type === 'response').map((it) => {
         const { kind, name } = it.sender;
         const who = kind === 'visitor' ? i18n.t('who.me')
                     : plainName(name || '') || i18n.t(`who.${kind}`);
@@ -105,7 +140,7 @@ export async function transcript(api, id, i18n) {
         const lines = [it.text, ...(it.attachments || []).map(
             ({ name }) => `[${name}]`)].filter(Boolean).join('\n');
 
-        return `${i18n.full(it.created_at || '')} ${who}\n${lines}\n`;
+        return `${full.format(new Date(it.created_at || ''))} ${who}\n${lines}\n`;
     }).join('\n');
 }
 

@@ -1,12 +1,14 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 import { latest, status, unseen } from './widget-state.js';
-import { sound, title } from './widget-news.js';
+import { part } from './part.js';
 
 /*
  * What the page that holds the widget is told of, and what is done about a
  * message that comes while nobody looks.
  */
+
+const news = part((suffix) => import('./widget-news.js' + suffix));
 
 
 /**
@@ -69,11 +71,12 @@ export function report(before, { emit, settings }, memory) {
         if (was.phase === 'ready' && count > unseen(was) && !looks
             && settings.sound !== 'off' && !memory.quiet())
         {
-            sound();
+            news().then(({ sound }) => sound());
         }
 
         if (count || unseen(was)) {
-            title(count && !now.visible ? String(count) : '');
+            news().then(({ title }) => title(
+                count && !now.visible ? String(count) : ''));
         }
     };
 }

@@ -28,6 +28,8 @@ const FOLLOWED = 3;
  * @property {Line} line
  * @property {string | null} problem a problem code
  * @property {Session['upload']} [upload]
+ * @property {Session['site']} [site]
+ * @property {Session['availability']} [availability]
  */
 
 /**
@@ -204,7 +206,9 @@ function reduceTalk(state, talk, event) {
  *     that has not begun
  * @returns {WidgetState}
  */
-function session(state, { visitor, conversations, lane, upload }) {
+function session(state, { visitor, conversations, lane, upload, site,
+                          availability })
+{
     const known = state.visitor === null || state.visitor.id === visitor.id;
     const chosen = beginning(state) && state.list.length > 0
                    || state.outgoing.some((it) => it.lane === state.lane)
@@ -215,6 +219,8 @@ function session(state, { visitor, conversations, lane, upload }) {
         ...state,
         visitor,
         upload,
+        site,
+        availability,
         list: ordered(conversations),
         talk: known ? state.talk : null,
         lane: kept || current(conversations)?.id

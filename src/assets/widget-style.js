@@ -79,6 +79,8 @@ export const STYLE = `
     font-size: .8125rem; line-height: 1.35; overflow-wrap: anywhere }
 .here::before { content: ""; flex: none; inline-size: 8px; block-size: 8px;
     border-radius: 50%; background: #3ddc84; border: 1px solid currentColor }
+.here:empty { display: none }
+.away::before { background: 0 0 }
 .tool {
     flex: none;
     min-inline-size: 44px;

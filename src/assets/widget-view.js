@@ -11,15 +11,15 @@ import { STYLE as FORM } from './form-style.js';
 import { STYLE } from './widget-style.js';
 
 const MOST = 16384;
-const CROSS = 'M6.7 5.3 12 10.6l5.3-5.3 1.4 1.4-5.3 5.3 5.3 5.3-1.4 1.4'
-              + '-5.3-5.3-5.3 5.3-1.4-1.4 5.3-5.3-5.3-5.3Z';
 const BACK = 'm14.3 5.3 1.4 1.4-5.3 5.3 5.3 5.3-1.4 1.4L7.6 12Z';
-const PLUS = 'M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6Z';
 const MORE = 'M6 10a2 2 0 1 1 0 4 2 2 0 0 1 0-4Zm6 0a2 2 0 1 1 0 4 2 2 0 0 1 '
              + '0-4Zm6 0a2 2 0 1 1 0 4 2 2 0 0 1 0-4Z';
 
 const listing = part((suffix) => import('./widget-list.js' + suffix));
 const attaching = part((suffix) => import('./widget-attach.js' + suffix));
+const asking = part((suffix) => import('./widget-prechat.js' + suffix));
+const carding = part((suffix) => import('./widget-card.js' + suffix));
+const filing = part((suffix) => import('./widget-files.js' + suffix));
 const extras = part((suffix) => import('./widget-more.js' + suffix));
 
 
@@ -31,7 +31,7 @@ const extras = part((suffix) => import('./widget-more.js' + suffix));
  * @property {(lane: string) => void} select
  * @property {() => void} begin another conversation
  * @property {() => void} list
- * @property {() => Promise<void>} end the conversation
+ * @property {(error: Error) => void} wrong
  * @property {(seq: number) => void} seen
  * @property {(on: boolean) => boolean} typing
  * @property {(text: string, files?: Attachment[]) => void} send
@@ -40,12 +40,23 @@ const extras = part((suffix) => import('./widget-more.js' + suffix));
  * @property {() => string} drafted
  * @property {(id: string) => void} retry
  * @property {(id: string) => void} discard
- * @property {() => boolean} quiet
- * @property {(on: boolean) => void} keepQuiet
  * @property {() => Api} api
  *
  * @typedef {import('./widget-state.js').WidgetState} WidgetState
  * @typedef {typeof import('./widget-live.js').furniture} Furniture
+ *
+ * @typedef {typeof import('./kernel.js')} Kernel
+ * @typedef {Pick<Kernel, 'adopt' | 'attr' | 'h' | 'text'> & {
+ *     problemText: typeof problemText, i18n: I18n, actions: WidgetActions,
+ *     composer: ReturnType<typeof createComposer>,
+ *     panel: HTMLElement, part: typeof part, shown: () => WidgetState | null,
+ *     button: (label: string, path: string, onclick: () => void)
+ *         => HTMLElement,
+ *     attachments: () => Promise<ReturnType<typeof
+ *         import('./widget-attach.js').createAttach>>,
+ *     offered?: boolean, first?: () => HTMLElement | null | undefined,
+ *     cards?: import('./widget-card.js').Cards,
+ *     asked?: {update: () => void}}} Lent
  */
 
 
@@ -81,10 +92,11 @@ export function createView(frame, i18n, actions) {
         h('button', { 'type': 'button', 'class': 'tool', 'aria-label': label,
                       'title': label, onclick }, icon(path, mirror));
 
-    const plus = button(t('attach'), PLUS, async () =>
-        (await attachments()).choose());
+    /* The loader has this one already. */
+    const cross = launcher.querySelector('.cross path')?.getAttribute('d')
+                  || '';
     const title = h('h2', { id: 'title' });
-    const here = h('p', { class: 'here', hidden: true });
+    const here = h('p', { class: 'here' });
     const back = button(t('list'), BACK, actions.list, true);
     const more = button(t('more'), MORE, toggleMenu);
     const menu = h('div', { class: 'menu', id: 'menu', hidden: true });
@@ -107,7 +119,7 @@ export function createView(frame, i18n, actions) {
                                 'id': 'panel', 'aria-labelledby': 'title' },
         h('div', { class: 'head', part: 'header' }, back,
           h('div', { class: 'title' }, title, here),
-          more, button(t('close'), CROSS, actions.close)),
+          more, button(t('close'), cross, actions.close)),
         menu, notice, problem, list, talk);
 
     /** @type {string | null} */
@@ -129,6 +141,10 @@ export function createView(frame, i18n, actions) {
     let typists = null;
     let heard = 0;
     let draftOf = '';
+
+    /** What parts that come later need not bring. @type {Lent} */
+    const lent = { adopt, attr, h, text, problemText, i18n, actions, composer,
+                   panel, part, button, attachments, shown: () => shown };
 
     attr(composer.element, 'part', 'composer');
     attr(more, 'aria-expanded', 'false');
@@ -159,37 +175,22 @@ export function createView(frame, i18n, actions) {
         }
     });
 
-    /* Files that are pasted, or dropped anywhere. */
-    for (const name of ['paste', 'dragover', 'drop']) {
-        panel.addEventListener(name, (/** @type {any} */ event) => {
-            const data = event.clipboardData || event.dataTransfer;
-
-            if (plus.isConnected && data?.types.includes('Files')) {
-                /* the browser empties its list when the event is over */
-                const more = [...data.files];
-
-                event.preventDefault();
-                attachments().then((all) => all.add(more));
-            }
-        });
-    }
-
     async function attachments() {
         const { createAttach } = await attaching();
 
         return files || (files = createAttach({
-            adopt, attr, h, text, i18n, actions, composer,
-            limit: shown?.upload || { size: 0, count: 0 } }));
+            ...lent, limit: shown?.upload || { size: 0, count: 0 } }));
     }
 
-    /** @param {Attachment} it */
+    /** @param {any} it an attachment, or a message with a card */
     function file(it) {
-        const slot = h('div', { class: 'file' }, plainName(it.name));
+        const slot = h('div', { class: 'file' }, plainName(it.name || ''));
 
-        attachments().then((all) => {
-            all.show(slot, it);
-            log?.follow();
-        });
+        (it.card ? carding().then((all) => all.cards(lent)) : attachments())
+            .then((/** @type {any} */ all) => {
+                all.show(slot, it);
+                log?.follow();
+            });
 
         return slot;
     }
@@ -301,10 +302,12 @@ export function createView(frame, i18n, actions) {
 
         text(title, state.view === 'list' ? t('list')
                     : settings.title || t('title'));
+        const how = people.length ? '' : state.availability || '';
+
         text(here, people.length ? t('here', { count: people.length,
                                                name: names(people, i18n) })
-                                 : '');
-        attr(here, 'hidden', people.length === 0);
+                   : how ? t(`here.${how}`) : '');
+        attr(here, 'class', `here ${how}`);
         attr(back, 'hidden', state.view === 'list' || !state.list.length
                              || !!settings.single);
         attr(more, 'hidden', state.view === 'list' || beginning(state));
@@ -346,6 +349,13 @@ export function createView(frame, i18n, actions) {
             attr(log.element, 'hidden', !intro.hidden);
             typists?.update(state.talk ? state.talk.typing : []);
             log.update(state.talk, mine, self(state));
+            lent.cards?.update();
+        }
+
+        const { site } = state;
+
+        if (site?.prechat || site?.consent || site?.away) {
+            asking().then((it) => it.ask(lent));
         }
     }
 
@@ -397,7 +407,7 @@ export function createView(frame, i18n, actions) {
         if (shown?.view === 'list') {
             conversations?.focus();
         } else {
-            composer.input.focus();
+            (lent.first?.() || composer.input).focus();
         }
     }
 
@@ -413,6 +423,7 @@ export function createView(frame, i18n, actions) {
                 i18n, label: t('log.label'), other: 'agent', eager: true,
                 onearlier: actions.earlier, onseen: actions.seen,
                 onretry: actions.retry, ondiscard: actions.discard, file,
+                card: file,
             });
             typing = createTyping(actions.typing);
             typists = createTypingLine(i18n);
@@ -459,12 +470,8 @@ export function createView(frame, i18n, actions) {
             shown = state;
             closed(state);
 
-            if (state.upload && !plus.isConnected) {
-                composer.input.before(plus);
-
-                if (actions.memory.draft('#files')) {
-                    attachments();
-                }
+            if (state.upload) {
+                filing().then((it) => it.offer(lent));
             }
 
             if (state.view === 'talk') {

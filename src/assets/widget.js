@@ -20,6 +20,7 @@ const CATALOGUES = {
 };
 
 const living = part((suffix) => import('./widget-live.js' + suffix));
+const telling = part((suffix) => import('./widget-person.js' + suffix));
 
 
 /** @typedef {ReturnType<typeof
@@ -42,12 +43,6 @@ export async function mount(frame) {
     const api = createApi(frame.base, headers);
     const store = createStore(reduce, { ...INITIAL,
                                         lane: memory.last() || fresh() });
-    const token = memory.token();
-
-    if (bearer && token) {
-        headers.Authorization = `Bearer ${token}`;
-    }
-
     const actions = {
         close: () => panel.close(),
         start,
@@ -67,7 +62,7 @@ export async function mount(frame) {
 
             if (talk) {
                 store.dispatch({ type: 'seen', id: talk.id, seq });
-                live?.read(seq);
+                live?.read(talk.id, seq);
             }
         },
 
@@ -111,19 +106,8 @@ export async function mount(frame) {
 
         drafted: () => memory.draft(draftOf(store.get().lane)),
 
-        async end() {
-            const { talk } = store.get();
-
-            if (talk) {
-                await calls.change(api, talk.id, { status: 'resolved' })
-                           .catch(wrong);
-            }
-        },
-
-        quiet: () => memory.quiet(),
-        /** @param {boolean} on */
-        keepQuiet: (on) => memory.keepQuiet(on),
         api: () => api,
+        wrong,
     };
 
     /** @type {Live | null} */
@@ -186,7 +170,10 @@ export async function mount(frame) {
             store.dispatch({ type: 'starting' });
 
             try {
-                await session();
+                do {
+                    await session();
+                } while (settings.identity);
+
                 return;
             } catch (error) {
                 const problem = asProblem(error);
@@ -203,16 +190,33 @@ export async function mount(frame) {
         }
     }
 
+    /* Another tab may have another token meanwhile. */
+    function sign() {
+        const token = memory.token();
+
+        if (bearer && token) {
+            headers.Authorization = `Bearer ${token}`;
+        }
+    }
+
     async function session() {
+        const { identity } = settings;
+
+        sign();
+
         /** @type {Session} */
         const answer = await api.call('POST', 'session', { body: {
             mode: bearer ? 'bearer' : undefined,
             locale: settings.locale,
+            identity: identity || undefined,
         } });
 
-        if (answer.token) {
-            headers.Authorization = `Bearer ${answer.token}`;
-            memory.keepToken(answer.token);
+        memory.keepToken(answer.token || '1');
+        sign();
+        settings.single ||= answer.site?.one_conversation;
+
+        if (settings.identity === identity) {
+            settings.identity = null;
         }
 
         if (store.get().visitor?.id !== answer.visitor.id) {
@@ -231,6 +235,7 @@ export async function mount(frame) {
 
         store.dispatch({ type: 'ready' });
         view.draft();
+        panel.tell();
     }
 
     /** @param {string} id */
@@ -304,10 +309,16 @@ export async function mount(frame) {
         wake();
     }
 
-    /** @param {StorageEvent} event another tab has begun to talk */
-    function told(event) {
-        if (event.key === key && event.newValue && !live
-            && store.get().phase === 'ready')
+    /**
+     * Another tab has begun to talk, or forgotten the visitor.
+     *
+     * @param {StorageEvent} event
+     */
+    function told({ key: name, newValue }) {
+        if (name === `${key}#token` && !newValue) {
+            frame.forget();
+        } else if (name === key && newValue && !live
+                   && store.get().phase === 'ready')
         {
             start();
         }
@@ -392,18 +403,42 @@ export async function mount(frame) {
         },
 
         getUnread: () => unseen(store.get()),
-        update: () => show(),
 
-        async shutdown() {
+        async tell() {
+            if (store.get().phase === 'ready' && frame.told.length) {
+                (await telling()).tell(api, frame);
+            }
+        },
+
+        async update() {
+            await show();
+
+            if (settings.identity && store.get().phase !== 'idle') {
+                await start();
+            }
+        },
+
+        async shutdown(known) {
+            const end = !known && memory.token();
+
             ended = true;
             pause.wake();
+            view.update(INITIAL);
             view.close();
             listening.abort();
             memory.forget();
-            await (await alive()).forget();
+            await Promise.all([
+                (known ? loading : alive())?.then((it) => it.forget()),
+                end && api.call('DELETE', 'session').catch((error) => {
+                    if (asProblem(error).passing) {
+                        throw error;
+                    }
+                }),
+            ]);
         },
     };
 
+    sign();
     await show();
 
     const listening = new AbortController();

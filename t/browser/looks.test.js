@@ -36,6 +36,7 @@ const SAID = {
 const WORDS = Object.fromEntries(await Promise.all(Object.keys(SAID).map(
     async (lang) => [lang, (await import(
         `../../src/assets/${lang}-widget.js`)).default])));
+const { WORDS: MENU } = await import('../../src/assets/widget-more.js');
 
 let browser;
 
@@ -80,10 +81,10 @@ const STATES = {
         await page.locator('.typing:not(:empty)').waitFor();
     },
 
-    async menu({ page, words }) {
+    async menu({ page, lang, words }) {
         await page.getByRole('button', { name: words.more, exact: true })
                   .click();
-        await page.getByRole('button', { name: words['more.save'] })
+        await page.getByRole('button', { name: MENU[lang].save })
                   .waitFor();
     },
 
@@ -114,12 +115,12 @@ const STATES = {
         await page.locator('.entry').waitFor();
     },
 
-    async ended({ page, words }) {
+    async ended({ page, lang, words }) {
         await page.locator('.entry').click();
         await page.locator('.own').nth(1).waitFor();
         await page.getByRole('button', { name: words.more, exact: true })
                   .click();
-        await page.getByRole('button', { name: words['more.end'] }).click();
+        await page.getByRole('button', { name: MENU[lang].end }).click();
         await page.locator('.talk .over').waitFor();
     },
 
