@@ -71,8 +71,6 @@ export default {
     "change.pending": "المحادثة معلّقة.",
     "change.snoozed": "المحادثة معلّقة.",
     "change.resolved": "أُنهيت هذه المحادثة.",
-    "change.assigned": "انضمام {assignee} إلى المحادثة.",
-    "change.unassigned": "المحادثة في انتظار من يتابعها.",
     "problem.unavailable": "لا يمكن الوصول إلى المحادثة الآن. يُرجى المحاولة بعد قليل.",
     "problem.too_large": "الرسالة طويلة جدًا. يُرجى اختصارها.",
     "problem.invalid_field": "في الرسالة ما لا يمكن إرساله.",

@@ -55,8 +55,6 @@ export default {
     "change.pending": "The conversation is on hold.",
     "change.snoozed": "The conversation is on hold.",
     "change.resolved": "The conversation was marked as resolved.",
-    "change.assigned": "{assignee} has joined.",
-    "change.unassigned": "The conversation is waiting for somebody.",
     "problem.unavailable": "The chat cannot be reached right now. Please try again in a moment.",
     "problem.too_large": "The message is too long. Please shorten it.",
     "problem.invalid_field": "The message holds something that cannot be sent.",

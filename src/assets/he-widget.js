@@ -59,8 +59,6 @@ export default {
     "change.pending": "השיחה בהשהיה.",
     "change.snoozed": "השיחה בהשהיה.",
     "change.resolved": "השיחה הסתיימה.",
-    "change.assigned": "הצטרפות לשיחה: {assignee}.",
-    "change.unassigned": "השיחה ממתינה למענה.",
     "problem.unavailable": "לא ניתן להגיע לצ׳אט כרגע. נא לנסות שוב בעוד רגע.",
     "problem.too_large": "ההודעה ארוכה מדי. נא לקצר אותה.",
     "problem.invalid_field": "יש בהודעה משהו שלא ניתן לשלוח.",

@@ -323,12 +323,8 @@ function personName(event, i18n) {
 function changeText(event, i18n) {
     const name = personName(event, i18n);
 
-    if (event.type === 'status') {
-        return i18n.t(`change.${event.status}`, { name });
-    }
-
-    return event.assignee
-           ? i18n.t('change.assigned', {
-                 name, assignee: event.assignee.name || '' })
-           : i18n.t('change.unassigned', { name });
+    /* Only agents are told of assignments. */
+    return i18n.t(event.type === 'status' ? `change.${event.status}`
+                  : event.assignee ? 'change.assigned' : 'change.unassigned',
+                  { name, assignee: event.assignee?.name || '' });
 }

@@ -12,6 +12,8 @@
  * @param {string} key
  */
 export function remember(key) {
+    let forgotten = false;
+
     /**
      * @param {'sessionStorage' | 'localStorage'} area
      * @param {string} name
@@ -19,6 +21,10 @@ export function remember(key) {
      */
     const set = (area, name, value) => {
         try {
+            if (forgotten) {
+                return;
+            }
+
             if (value) {
                 window[area].setItem(key + name, value);
             } else {
@@ -74,6 +80,8 @@ export function remember(key) {
 
         /* Everything that begins with the key is ours. */
         forget() {
+            forgotten = true;
+
             for (const area of /** @type {const} */ (['sessionStorage',
                                                       'localStorage']))
             {

@@ -29,7 +29,8 @@ const STYLE = `
 .pick { display: flex; gap: 10px; align-items: center; min-block-size: 44px }
 .pick input { flex: none; inline-size: 20px; block-size: 20px; margin: 0;
     accent-color: var(--accent) }
-.ask ul { display: grid; gap: 8px; margin: 0; padding: 0; list-style: none }
+ul.ask { padding: 0; list-style: none }
+.said { margin: 0; padding-inline: 24px; font-size: .875rem }
 .talk > .ask { flex: 0 1 auto; margin: 0; padding: 12px 24px;
     overflow-y: auto; border-block-start: 1px solid var(--border) }
 .intro .ask { margin-block: 16px 0; color: var(--fg) }
@@ -81,12 +82,19 @@ export function pick(words, { lang }) {
 
 
 /**
- * The texts of all this, in the language of the panel.
+ * The texts of all this, in the language of the panel; and its style, once.
  *
  * @param {Lent} lent
  * @returns {Promise<Record<string, string>>}
  */
-export async function wordsOf({ i18n, part }) {
+export async function wordsOf({ adopt, i18n, panel, part }) {
+    const root = panel.getRootNode();
+
+    if (!styled.has(root)) {
+        styled.add(root);
+        adopt(panel, STYLE);
+    }
+
     const load = part(CATALOGUES[i18n.lang] || CATALOGUES.en);
 
     return (await load().catch(load)).default;
@@ -103,10 +111,10 @@ export async function wordsOf({ i18n, part }) {
  * @param {string} submit '' for none
  * @param {(answer: any) => Promise<string>} hand what is said then
  */
-export function createForm({ adopt, attr, h, i18n, panel, problemText, text },
+export function createForm({ attr, h, i18n, panel, problemText, text },
                            words, legend, part, submit, hand)
 {
-    const root = panel.getRootNode();
+    const root = /** @type {ShadowRoot} */ (panel.getRootNode());
     const status = h('p', { role: 'status', tabindex: '-1' });
     const alert = h('p', { class: 'bad', role: 'alert' });
     const set = h('fieldset', {}, h('legend', { class: 'hidden' }, legend),
@@ -115,11 +123,6 @@ export function createForm({ adopt, attr, h, i18n, panel, problemText, text },
     const element = h('form', { class: 'ask', novalidate: true,
                                 onsubmit: go }, set, status, alert);
     let busy = false;
-
-    if (!styled.has(root)) {
-        styled.add(root);
-        adopt(panel, STYLE);
-    }
 
     /** @param {Event} event */
     async function go(event) {
@@ -155,8 +158,7 @@ export function createForm({ adopt, attr, h, i18n, panel, problemText, text },
 
         /* Answered for good; the focus stays near. */
         close() {
-            const inside = set.contains(
-                /** @type {ShadowRoot} */ (root).activeElement);
+            const inside = set.contains(root.activeElement);
 
             attr(set, 'disabled', true);
 
@@ -183,7 +185,8 @@ export function createFields({ attr, h, i18n, text }, words, fields) {
         const said = label ? pick(label, i18n) : words[name];
         const input = h(kind === 'long' ? 'textarea' : 'input', {
             'class': 'input', id, name, 'dir': 'auto',
-            'type': kind === 'long' ? null : kind, 'maxlength': 500,
+            'type': kind === 'long' ? null : kind,
+            'maxlength': name === 'name' ? 100 : 500,
             'aria-required': required ? 'true' : null,
             'autocomplete': name === 'name' ? name
                             : kind === 'email' || kind === 'tel' ? kind
@@ -414,11 +417,15 @@ function createCards(lent, words) {
             }
         }
 
+        const refresh = () => answered(
+            [...shown()?.talk?.events || []].reverse().find(
+                (it) => it.type === 'response' && it.to === event.seq
+                        && it.conversation === event.conversation));
+
+        refresh();
         slot.replaceChildren(form.element);
 
-        return () => answered([...shown()?.talk?.events || []].reverse().find(
-            (it) => it.type === 'response' && it.to === event.seq
-                    && it.conversation === event.conversation));
+        return refresh;
     }
 
     return {
@@ -429,6 +436,9 @@ function createCards(lent, words) {
         show(slot, event) {
             const { type, links = [] } = /** @type {Card} */ (event.card);
 
+            /* The text of the message is announced, not what is below it. */
+            attr(slot, 'aria-live', 'off');
+
             if (type === 'links') {
                 slot.replaceChildren(h('ul', { class: 'ask' }, ...links.map(
                     (it) => h('li', {},
@@ -438,7 +448,6 @@ function createCards(lent, words) {
                                    : []))));
             } else if (Object.hasOwn(KINDS, type)) {
                 all.set(slot, ask(slot, event));
-                this.update();
             } else {
                 attr(slot, 'hidden', true);
             }

@@ -24,11 +24,12 @@ export async function ask(lent) {
  */
 function createAsk(lent, words) {
     const { actions, attr, composer, h, i18n, panel, shown, text } = lent;
-    const talk = /** @type {HTMLElement} */ (composer.element.parentNode);
     const { memory } = actions;
-    const intro = /** @type {HTMLElement} */ (talk.querySelector('.intro'));
+    const api = actions.api();
+    const root = /** @type {ShadowRoot} */ (panel.getRootNode());
+    const intro = /** @type {HTMLElement} */ (panel.querySelector('.intro'));
     const away = h('p', { class: 'away-text', dir: 'auto', hidden: true });
-    const root = panel.getRootNode();
+    const said = h('p', { class: 'said', role: 'status' });
     /** @type {Visitor | null} */
     let me = null;
     /** @type {ReturnType<typeof createForm> | null} */
@@ -36,24 +37,21 @@ function createAsk(lent, words) {
     let kind = '';
 
     intro.append(away);
+    composer.element.before(said);
 
     /* Where the focus belongs when the panel is opened. */
     lent.first = () => /** @type {HTMLElement | null | undefined} */ (
         form?.element.matches('.first')
         ? form.element.querySelector('input, textarea') : null);
 
-    /**
-     * What there is to agree to.
-     *
-     * @param {NonNullable<Site['consent']>} consent
-     */
-    function createConsent({ text: said, url }) {
-        const box = h('input', { type: 'checkbox', id: 'agree' });
+    /** @param {NonNullable<Site['consent']>} consent */
+    function createConsent({ text: what, url }) {
+        const box = h('input', { type: 'checkbox' });
         const bad = h('p', { class: 'bad', role: 'alert' });
 
         return {
             nodes: [
-                h('p', { dir: 'auto' }, pick(said, i18n), ...url ? [' ',
+                h('p', { dir: 'auto' }, pick(what, i18n), ...url ? [' ',
                     h('a', { href: url, target: '_blank',
                              rel: 'noopener noreferrer' }, words.more)] : []),
                 h('label', { class: 'pick' }, box, words.agree), bad],
@@ -91,17 +89,28 @@ function createAsk(lent, words) {
                 return values && (!agreed || agreed.read()) ? values : null;
             },
         }, submit, async ({ name, email, ...attributes }) => {
-            const { visitor } = await actions.api().call('PATCH', 'session', {
-                body: { name, email, attributes,
-                        consent: consent ? consent.version : undefined,
-                        locale: i18n.lang } });
+            try {
+                const { visitor } = await api.call('PATCH', 'session', {
+                    body: { name, email, attributes, locale: i18n.lang,
+                            consent: consent ? consent.version : undefined },
+                });
 
-            me = visitor;
+                me = visitor;
+            } catch (/** @type {any} */ error) {
+                /* The site has another version of its text by now. */
+                if (error.body?.field === 'consent') {
+                    actions.start();
+                }
+
+                throw error;
+            }
+
             memory.keepDraft('#asked', '1');
             update();
+            text(said, email && shown()?.availability === 'away'
+                ? words.saved.replace('{email}', () => email) : '');
 
-            return email ? words.saved.replace(
-                '{email}', () => `\u2068${email}\u2069`) : '';
+            return '';
         });
     }
 
@@ -113,60 +122,56 @@ function createAsk(lent, words) {
             return;
         }
 
-        const { name, email, verified, consent } = me?.id === visitor.id
-                                                   ? me : visitor;
-        /** @type {Record<string, any>} */
-        const known = { name, email };
-        const asked = verified || state.list.length > 0
-                      || memory.draft('#asked') !== '';
+        const { name, email, verified, consent: agreed } =
+            me?.id === visitor.id ? me : visitor;
+        const told = verified || memory.draft('#asked') !== '';
         const gone = !!site.away && state.availability === 'away';
-        const fields = asked ? [] : (site.prechat?.fields || []).filter(
-            (it) => !known[it.name]);
-        const agree = !!site.consent && site.consent.version !== consent
-                      && site.consent;
-        const first = fields.length > 0 || !!agree;
-        const mail = gone && !!site.away?.email && !verified && !email
+        const fields = told || state.list.length ? []
+                       : (site.prechat?.fields || []).filter(
+                           (it) => !(it.name === 'name' && name)
+                                   && !(it.name === 'email' && email));
+        const consent = !!site.consent && site.consent.version !== agreed
+                        && site.consent;
+        const first = fields.length > 0 || !!consent;
+        const mail = gone && !!site.away?.email && !told && !email
                      && !fields.some((it) => it.name === 'email');
-        const now = JSON.stringify([fields, agree, mail]);
+        const now = JSON.stringify([fields, consent, mail]);
 
         text(away, gone ? pick(site.away?.text || words.away, i18n) : '');
         attr(away, 'hidden', !gone);
 
         if (now !== kind) {
-            const old = form?.element;
-            const inside = /** @type {ShadowRoot} */ (root).activeElement;
-            const had = old?.contains(inside)
+            const inside = root.activeElement;
+            const had = form?.element.contains(inside)
                         || composer.element.contains(inside);
 
             kind = now;
+            form?.element.remove();
             form = first || mail ? create(
-                mail ? [...fields, { name: 'email' }] : fields, agree,
-                first ? fields.length && site.prechat?.text
-                        ? pick(site.prechat.text, i18n) : ''
-                      : words.mail,
+                mail ? [...fields, { name: 'email' }] : fields, consent,
+                !first ? words.mail
+                : fields.length && site.prechat?.text
+                  ? pick(site.prechat.text, i18n) : '',
                 first ? words.start : words.save) : null;
-            old?.remove();
-            attr(composer.element, 'hidden', first);
             form?.element.classList.toggle('first', first);
+            attr(composer.element, 'hidden', first);
             place();
 
             if (had) {
                 (lent.first?.() || composer.input).focus();
             }
-        } else {
-            place();
         }
+
+        place();
     }
 
     /** Below the introduction, or where one writes. */
     function place() {
-        const { element } = form || {};
+        const element = form?.element;
 
-        if (element && intro.hidden) {
-            if (element.nextSibling !== composer.element) {
-                composer.element.before(element);
-            }
-        } else if (element && element.parentNode !== intro) {
+        if (element && intro.hidden && element.nextSibling !== said) {
+            said.before(element);
+        } else if (element && !intro.hidden && element.parentNode !== intro) {
             intro.append(element);
         }
     }

@@ -444,8 +444,8 @@ export async function mount(frame) {
     const listening = new AbortController();
     const { signal } = listening;
 
-    store.subscribe((state) => view.update(state));
-
+    signal.addEventListener('abort', store.subscribe(
+        (state) => view.update(state)));
     window.addEventListener('online', wake, { signal });
     window.addEventListener('pagehide', () => live?.leave(), { signal });
     window.addEventListener('storage', told, { signal });

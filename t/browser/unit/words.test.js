@@ -70,8 +70,9 @@ test('a name cannot turn the text around it', () => {
 });
 
 
-/* The languages of each page. */
-const languages = { widget: ['en', 'ar', 'he'], console: ['en'] };
+/* The languages of each page, and of what the widget asks. */
+const languages = { widget: ['en', 'ar', 'he'], console: ['en'],
+                    ask: ['en', 'ar', 'he'] };
 
 /* Forms of one or two things that may name them in a word. */
 const SPOKEN = ['zero', 'one', 'two'];
@@ -83,7 +84,7 @@ function catalogueOf(page, lang) {
 }
 
 
-for (const page of pages) {
+for (const page of [...pages, 'ask']) {
     for (const lang of languages[page]) {
         test(`${page}, ${lang}: flat JSON, keys, placeholders, plurals`,
              () =>
@@ -121,6 +122,10 @@ for (const page of pages) {
         });
     }
 
+}
+
+
+for (const page of pages) {
     test(`${page}: every text that the code names is there`, () => {
         const catalogue = catalogueOf(page, 'en');
 
@@ -162,16 +167,32 @@ test('what the pages may not use', () => {
 });
 
 
-test('attachments have the same words in every language', async () => {
-    const { WORDS } = await import('../../../src/assets/widget-attach.js');
-    const { en } = WORDS;
+for (const name of ['attach', 'files', 'more']) {
+    test(`${name}: the same words in every language`, async () => {
+        const { WORDS } = await import(
+            `../../../src/assets/widget-${name}.js`);
+        const { en } = WORDS;
 
-    for (const [lang, words] of Object.entries(WORDS)) {
-        assert.deepEqual(Object.keys(words), Object.keys(en), lang);
+        assert.deepEqual(Object.keys(WORDS), languages.widget);
 
-        for (const [key, text] of Object.entries(words)) {
-            assert.deepEqual(placeholders(text), placeholders(en[key]),
-                             `${lang} ${key}`);
+        for (const [lang, words] of Object.entries(WORDS)) {
+            assert.deepEqual(Object.keys(words), Object.keys(en), lang);
+
+            for (const [key, text] of Object.entries(words)) {
+                assert.deepEqual(placeholders(text), placeholders(en[key]),
+                                 `${lang} ${key}`);
+            }
         }
-    }
+    });
+}
+
+
+test('cards and forms: every text that the code names is there', () => {
+    const catalogue = catalogueOf('ask', 'en');
+    const used = ['card', 'prechat'].flatMap((name) => [
+        ...source(`widget-${name}.js`).matchAll(/\bwords\.(\w+)/g)]
+        .map((it) => it[1]));
+
+    assert.ok(used.length > 10);
+    used.forEach((key) => assert.ok(key in catalogue, key));
 });
