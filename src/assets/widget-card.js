@@ -72,12 +72,12 @@ export async function cards(lent) {
 
 
 /**
- * @param {Words} words
+ * @param {Words} text
  * @param {I18n} i18n
  */
-export function pick(words, { lang }) {
-    return typeof words === 'string' ? words
-           : words[lang] ?? words.en ?? Object.values(words)[0];
+export function pick(text, { lang }) {
+    return typeof text === 'string' ? text
+           : text[lang] ?? text.en ?? Object.values(text)[0];
 }
 
 

@@ -35,18 +35,19 @@ export async function until(check, ms = 30000) {
 
 /* A page with nothing but the widget, and a strict policy. */
 export async function embed(page, { url = `${site.page}embed.html`, head = '',
-                                    attributes = '', csp = true } = {})
+                                    attributes = '', csp = true, lang = 'en',
+                                    prefix = site.prefix } = {})
 {
-    const { origin, host } = new URL(site.prefix);
+    const { origin, host } = new URL(prefix);
 
     await page.route(url, (route) => route.fulfill({
         contentType: 'text/html; charset=utf-8',
         headers: csp ? { 'Content-Security-Policy': CSP
             .replaceAll('PREFIX', origin).replace('WS', `ws://${host}`) } : {},
-        body: `<!doctype html><html lang="en"><title>Shop</title>
+        body: `<!doctype html><html lang="${lang}"><title>Shop</title>
                <meta name="viewport" content="width=device-width">${head}
                <link rel="icon" href="data:,">
-               <script src="${site.prefix}w.js" async ${attributes}></script>
+               <script src="${prefix}w.js" async ${attributes}></script>
                <main><h1>Shop</h1></main>`,
     }));
     await page.goto(url);
@@ -67,12 +68,13 @@ export function hostOf(page, act) {
 
 
 /* An agent without a browser. */
-export function desk() {
+export function desk({ prefix = site.prefix,
+                       token = process.env.CHAT_AGENT_TOKEN } = {})
+{
     const call = async (method, path, body) => {
-        const answer = await fetch(`${site.prefix}v1/${path}`, {
+        const answer = await fetch(`${prefix}v1/${path}`, {
             method, body: body && JSON.stringify(body),
-            headers: { 'Authorization': `Bearer ${process.env
-                                                  .CHAT_AGENT_TOKEN}`,
+            headers: { 'Authorization': `Bearer ${token}`,
                        ...(body ? { 'Content-Type': 'application/json' }
                                 : {}) },
         });
@@ -117,8 +119,21 @@ export function desk() {
         typing: (id) => call('POST', `conversations/${id}/typing`,
                              { on: true }),
 
-        say: (id, text) => call('POST', `conversations/${id}/messages`, {
-            client_msg_id: `desk-${Date.now()}-${said++}`, text }),
+        say: (id, text, card) => call('POST', `conversations/${id}/messages`,
+            { client_msg_id: `desk-${Date.now()}-${said++}`, text, card }),
+
+        state: (id) => call('GET', `conversations/${id}`),
+        all: async () => (await call('GET', 'conversations')).conversations,
+
+        /* What the visitor has answered, by the text of the question. */
+        async answers(id) {
+            const { events } = await call(
+                'GET', `conversations/${id}/events?limit=200`);
+
+            return events.filter((it) => it.type === 'response').map((it) => [
+                events.find(({ seq }) => seq === it.to).text, it.response,
+                it.text]);
+        },
 
         read: (id, seq) => call('POST', `conversations/${id}/read`, { seq }),
 

@@ -121,7 +121,6 @@ for (const page of [...pages, 'ask']) {
             }
         });
     }
-
 }
 
 
