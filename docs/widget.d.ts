@@ -23,6 +23,8 @@ export type ChatSettings = {
     single?: string | boolean;
     /** a token instead of a cookie, as a page of another origin always has */
     mode?: 'bearer';
+    /** a token of the site that says who the visitor is */
+    identity?: string;
 };
 
 export type ChatEvents = {
@@ -55,9 +57,18 @@ export interface ChatMethods {
     /** puts a widget back that shutdown() has taken away */
     boot(settings?: ChatSettings): Promise<void>;
     update(settings: ChatSettings): Promise<void>;
+    /** a token of the site that says who the visitor is */
+    identify(token: string): Promise<void>;
+    /** what the page knows of the visitor; null takes an attribute away */
+    set(what: { name?: string; email?: string;
+                [attribute: string]: string | number | boolean | null
+                                     | undefined }): Promise<void>;
+    /** letters, digits and ._:- ; up to 2 KB of data */
+    track(name: string, data?: object): Promise<void>;
     /**
-     * Takes the widget away, and all that it has kept in the browser with
-     * it.  The cookie, where there is one, stays.
+     * Ends the session, and takes the widget and all that it has kept in the
+     * browser away; other tabs forget the visitor too.  Rejected when the
+     * server could not be told.
      */
     shutdown(): Promise<void>;
     /** writes into the field, or sends; resolves when the text is kept */

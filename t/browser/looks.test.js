@@ -32,6 +32,12 @@ const SAID = {
          'בהזמנה היום המשלוח מגיע ביום חמישי.', 'תודה!'],
 };
 
+const ASKED = {
+    en: ['Tea or coffee?', 'Tea', 'Coffee', 'How was it?'],
+    ar: ['شاي أم قهوة؟', 'شاي', 'قهوة', 'كيف كان ذلك؟'],
+    he: ['תה או קפה?', 'תה', 'קפה', 'איך היה?'],
+};
+
 /* What a label is in each language, from the catalogues themselves. */
 const WORDS = Object.fromEntries(await Promise.all(Object.keys(SAID).map(
     async (lang) => [lang, (await import(
@@ -79,6 +85,19 @@ const STATES = {
     async typing({ page, at }) {
         await desk().typing(at.id);
         await page.locator('.typing:not(:empty)').waitFor();
+    },
+
+    async cards({ page, lang, at }) {
+        const [question, tea, coffee, rating] = ASKED[lang];
+
+        await desk().say(at.id, question, { type: 'choices', options: [
+            { id: 't', text: tea }, { id: 'c', text: coffee }] });
+        await desk().say(at.id, rating, { type: 'rating' });
+        await page.locator('.ask button').nth(2).waitFor();
+        await page.locator('.ask button').first().click();
+        await page.locator('[aria-pressed=true]').waitFor();
+        await page.locator('.ask button').nth(2).click();
+        await page.locator('.ask .bad:not(:empty)').waitFor();
     },
 
     async menu({ page, lang, words }) {

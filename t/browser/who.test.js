@@ -132,7 +132,7 @@ test('what is asked before a chat, once', async () => {
 });
 
 
-test('what is asked survives a refusal, and a language', async () => {
+test('what was filled in survives a refusal', async () => {
     const { page, context } = await open(browser, 'about:blank');
     const path = /v1\/session$/;
 
@@ -186,7 +186,7 @@ test('nobody is there: a text, and where to answer', async () => {
     await embed(page, { prefix: SINGLE });
     await launcher(page).click();
     await page.getByText('Nobody is here right now.').waitFor();
-    await page.locator('.here').getByText('Away').waitFor();
+    await page.locator('.here', { hasText: 'Away' }).waitFor();
     await focused(field(page));
     await write(page, 'Write a message', `Late ${mark}`);
     await page.getByText('Sent').waitFor();
