@@ -19,7 +19,8 @@ const STYLE = `
 .ask fieldset { display: grid; gap: 8px; min-inline-size: 0; margin: 0;
     padding: 0; border: 0 }
 .ask p { margin: 0; font-size: .8125rem }
-.ask p:empty { display: none }
+.ask p:empty { min-block-size: 0 }
+.ask > p:empty, .ask fieldset > p:empty { margin-block-start: -8px }
 .ask .bad { color: var(--bad) }
 .ask .input { inline-size: 100%; border-radius: 12px }
 .ask button { justify-self: start; min-block-size: 44px;
@@ -90,7 +91,7 @@ export function pick(text, { lang }) {
 export async function wordsOf({ adopt, i18n, panel, part }) {
     const root = panel.getRootNode();
 
-    if (!styled.has(root)) {
+    if (panel.isConnected && !styled.has(root)) {
         styled.add(root);
         adopt(panel, STYLE);
     }

@@ -278,6 +278,52 @@ test('texts half as long again find their place', async () => {
 });
 
 
+test('from right to left, with no text of its own', async () => {
+    const { page, context } = await open(browser, 'about:blank', {
+        viewport: { width: 320, height: 568 } });
+    const turned = (text) => `\u27e6${text}\u27e7`;
+
+    /* Each text of the catalogue has a mark: one without is of the code. */
+    await page.route(/ar-widget/, async (route) => {
+        const catalogue = Object.fromEntries(Object.entries(WORDS.ar).map(
+            ([key, value]) => [key, typeof value === 'string'
+                ? turned(value)
+                : Object.fromEntries(Object.entries(value).map(
+                    ([form, text]) => [form, turned(text)]))]));
+
+        await route.fulfill({
+            contentType: 'text/javascript',
+            body: `export default ${JSON.stringify(catalogue)}` });
+    });
+    await embed(page, { lang: 'ar' });
+    await page.locator('.launcher').click();
+    await page.getByRole('textbox').fill(`\u27e6Turned ${mark}\u27e7`);
+    await page.getByRole('textbox').press('Enter');
+    await page.locator('[data-state=sent]').waitFor();
+    await accessible(page);
+    assert.deepEqual(await hostOf(page, (host) => {
+        const said = [...host.shadowRoot.querySelectorAll('*')].flatMap((it) => [
+            it.getAttribute('aria-label'), it.getAttribute('placeholder'),
+            ...[...it.childNodes].filter((node) => node.nodeType === 3)
+                                 .map((node) => node.data)]);
+
+        return said.filter((it) => it && /\p{L}/u.test(it)
+                                   && !it.includes('\u27e6'));
+    }), []);
+
+    /* What is at the start of the line is on the right. */
+    assert.equal(await hostOf(page, (host) => {
+        const [first, last] = [...host.shadowRoot.querySelectorAll(
+            '.head button')].filter((it) => it.checkVisibility())
+            .map((it) => it.getBoundingClientRect().x);
+
+        return getComputedStyle(host.shadowRoot.querySelector('.panel'))
+               .direction === 'rtl' && first > last;
+    }), true);
+    await context.close();
+});
+
+
 test('the log is a polite live region for what is added', async () => {
     const { page, context } = await open(browser, 'about:blank');
     const session = await context.newCDPSession(page);

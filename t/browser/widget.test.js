@@ -359,6 +359,44 @@ test('earlier messages come as one scrolls, and nothing jumps', async () => {
 });
 
 
+/* What is said while the page does nothing is there when it is back. */
+for (const [name, sleep, wake] of [
+    ['asleep', (session) => session.send('Page.setWebLifecycleState',
+                                         { state: 'frozen' }),
+     (session) => session.send('Page.setWebLifecycleState',
+                               { state: 'active' })],
+    ['in the cache of the browser', (session, page) => page.evaluate(
+        () => window.dispatchEvent(new PageTransitionEvent(
+            'pagehide', { persisted: true }))),
+     (session, page) => page.evaluate(
+         () => window.dispatchEvent(new PageTransitionEvent(
+             'pageshow', { persisted: true })))],
+])
+{
+    test(`a page that was ${name} misses nothing`, async () => {
+        const { page, context, faults } = await open(browser, site.page);
+        const session = await context.newCDPSession(page);
+        const text = `Before, ${name} ${mark}`;
+
+        await openChat(page);
+        await write(page, 'Write a message', text);
+        await page.getByText('Sent').waitFor();
+
+        const id = await desk().find(text);
+
+        await sleep(session, page);
+        await desk().say(id, `Meanwhile ${mark}`);
+        await wake(session, page);
+        await inLog(page, `Meanwhile ${mark}`).waitFor();
+        await write(page, 'Write a message', `After, ${name} ${mark}`);
+        await until(async () => assert.deepEqual(
+            await desk().texts(text), [text, `After, ${name} ${mark}`]));
+        assert.deepEqual(faults, []);
+        await context.close();
+    });
+}
+
+
 /* An answer of the server to a call of the page. */
 function refuse(page, path, status, code) {
     return page.route(path, (route) => route.request().method() === 'POST'
