@@ -299,11 +299,10 @@ export function createView(frame, i18n, actions) {
     function head(state) {
         const people = state.talk && state.view === 'talk'
             ? state.talk.here.filter((it) => it.kind === 'agent') : [];
+        const how = people.length ? '' : state.availability || '';
 
         text(title, state.view === 'list' ? t('list')
                     : settings.title || t('title'));
-        const how = people.length ? '' : state.availability || '';
-
         text(here, people.length ? t('here', { count: people.length,
                                                name: names(people, i18n) })
                    : how ? t(`here.${how}`) : '');

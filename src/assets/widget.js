@@ -191,9 +191,7 @@ export async function mount(frame) {
     }
 
     /* Another tab may have another token meanwhile. */
-    function sign() {
-        const token = memory.token();
-
+    function sign(token = memory.token()) {
         if (bearer && token) {
             headers.Authorization = `Bearer ${token}`;
         }
@@ -212,7 +210,7 @@ export async function mount(frame) {
         } });
 
         memory.keepToken(answer.token || '1');
-        sign();
+        sign(answer.token);
         settings.single ||= answer.site?.one_conversation;
 
         if (settings.identity === identity) {
