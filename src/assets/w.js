@@ -98,7 +98,8 @@
         return;
     }
 
-    const base = new URL('.', script.src).href;
+    /* as w.js, or as assets/w-<hash>.js */
+    const base = new URL('.', script.src.replace(/assets\/w-.*/, '')).href;
     const key = `chat:${base.replace(location.origin, '')}`;
 
     /** @type {Record<string, any>} */

@@ -36,7 +36,8 @@ export async function until(check, ms = 30000) {
 /* A page with nothing but the widget, and a strict policy. */
 export async function embed(page, { url = `${site.page}embed.html`, head = '',
                                     attributes = '', csp = true, lang = 'en',
-                                    prefix = site.prefix } = {})
+                                    prefix = site.prefix,
+                                    src = 'w.js' } = {})
 {
     const { origin, host } = new URL(prefix);
 
@@ -47,7 +48,7 @@ export async function embed(page, { url = `${site.page}embed.html`, head = '',
         body: `<!doctype html><html lang="${lang}"><title>Shop</title>
                <meta name="viewport" content="width=device-width">${head}
                <link rel="icon" href="data:,">
-               <script src="${prefix}w.js" async ${attributes}></script>
+               <script src="${prefix}${src}" async ${attributes}></script>
                <main><h1>Shop</h1></main>`,
     }));
     await page.goto(url);

@@ -4,6 +4,7 @@
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { accessible, inLog, launch, open, site, write } from './browser.js';
 import { desk, embed, hostOf, openChat, until } from './widget-page.js';
@@ -39,6 +40,26 @@ test('calls before the loader is there are kept, in their order', async () => {
     await until(async () => assert.deepEqual(
         [...await page.evaluate(() => window.heard)].sort(),
         ['close', 'conversation:start', 'message:sent', 'open', 'ready']));
+    assert.deepEqual(faults, []);
+    await context.close();
+});
+
+
+test('the loader by its hash, with its integrity', async () => {
+    const { page, context, faults } = await open(browser, 'about:blank');
+    const text = Buffer.from(await (await fetch(`${site.prefix}w.js`))
+                                   .arrayBuffer());
+    const of = (name, as) => createHash(name).update(text).digest(as);
+    const src = `assets/w-${of('sha256', 'hex').slice(0, 8)}.js`;
+    const { headers } = await fetch(site.prefix + src);
+
+    assert.equal(headers.get('cache-control'),
+                 'public, max-age=31536000, immutable');
+    await embed(page, { src, attributes:
+        `crossorigin integrity="sha384-${of('sha384', 'base64')}"` });
+    await openChat(page);
+    await write(page, 'Write a message', `Pinned ${mark}`);
+    await page.getByText('Sent').waitFor();
     assert.deepEqual(faults, []);
     await context.close();
 });
