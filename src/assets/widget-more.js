@@ -140,7 +140,9 @@ export async function transcript(api, id, i18n) {
         const lines = [it.text, ...(it.attachments || []).map(
             ({ name }) => `[${name}]`)].filter(Boolean).join('\n');
 
-        return `${full.format(new Date(it.created_at || ''))} ${who}\n${lines}\n`;
+        const at = full.format(new Date(it.created_at || ''));
+
+        return `${at} ${who}\n${lines}\n`;
     }).join('\n');
 }
 

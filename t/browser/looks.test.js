@@ -302,7 +302,8 @@ test('from right to left, with no text of its own', async () => {
     await page.locator('[data-state=sent]').waitFor();
     await accessible(page);
     assert.deepEqual(await hostOf(page, (host) => {
-        const said = [...host.shadowRoot.querySelectorAll('*')].flatMap((it) => [
+        const all = [...host.shadowRoot.querySelectorAll('*')];
+        const said = all.flatMap((it) => [
             it.getAttribute('aria-label'), it.getAttribute('placeholder'),
             ...[...it.childNodes].filter((node) => node.nodeType === 3)
                                  .map((node) => node.data)]);
