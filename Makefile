@@ -305,7 +305,7 @@ $(OUT)/bench/append: t/bench/pg/append.c | $(DIR)/configured
 bench-packages:
 	@t/lib/packages build run bench
 
-bench:		bench-packages module $(LOAD) $(FLOORS)	## measure beside the peers
+bench:		bench-packages module $(LOAD) $(FLOORS) $(NPM)	## measure beside the peers
 	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/bench/bench
 
 scale:		$(if $(MEASURE),bench-packages module $(LOAD))	## the simulation of docs/scaling.md; MEASURE=1
