@@ -9,6 +9,7 @@
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { accessible, launch, open, site } from './browser.js';
 import { embed, openChat, until } from './widget-page.js';
 
@@ -308,5 +309,72 @@ test('where a policy lets no pictures in, there is the name', async () => {
     await page.getByRole('link', { name: 'small.jpg' }).waitFor();
     await until(async () => assert.equal(
         await page.locator('.file img').count(), 0));
+    await context.close();
+});
+
+
+test('a page of another origin: with its token, both ways', async () => {
+    const { page, context, faults } = await open(browser, 'about:blank');
+    const name = `far-${mark}.txt`;
+
+    await embed(page, { url: `${process.env.CHAT_FAR_URL}far.html`,
+                        csp: false });
+    await openChat(page);
+    await page.getByRole('button', { name: 'Attach a file' }).waitFor();
+    await pick(page, await photo(page, 300, 200), { ...TEXT, name });
+    await until(async () => assert.deepEqual(
+        [await chips(page).count(),
+         await chips(page).locator('progress:not([hidden])').count()],
+        [2, 0]));
+    await send(page).click();
+    await page.getByText('Sent').waitFor();
+    await until(async () => assert.equal(
+        await page.locator('.own .file img').evaluate(
+            (img) => img.complete && img.naturalWidth), 300));
+
+    const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('link', { name }).click()]);
+
+    assert.equal(download.suggestedFilename(), name);
+    assert.equal(readFileSync(await download.path(), 'utf8'), 'some notes');
+
+    const { attachments } = await carried(name);
+
+    assert.equal(attachments.length, 2);
+    assert.ok(!(await bytesOf(attachments[0].id)).includes('GPS-CANARY'));
+    assert.deepEqual(await context.cookies(), []);
+    assert.deepEqual(faults, []);
+    await context.close();
+});
+
+
+test('what is loaded on demand, all of it', async () => {
+    const { page, context } = await open(browser, 'about:blank');
+    const loads = new Map();
+
+    page.on('requestfinished', async (request) => {
+        const [, part] = request.url().match(
+            /assets\/(widget-(?:card|prechat|attach|files)|..-ask)/) || [];
+
+        if (part) {
+            loads.set(part, (await request.sizes()).responseBodySize);
+        }
+    });
+    await embed(page, { prefix: new URL('/asking/', site.page).href });
+    await page.getByRole('button', { name: 'Open chat' }).click();
+    await page.getByLabel('Name').fill('Ann');
+    await page.getByRole('button', { name: 'Start chat' }).click();
+    await page.getByRole('textbox', { name: 'Write a message' }).waitFor();
+    await page.getByRole('button', { name: 'Attach a file' }).waitFor();
+    await pick(page, TEXT);
+    await chips(page).waitFor();
+    await until(() => assert.deepEqual([...loads.keys()].sort(), [
+        'en-ask', 'widget-attach', 'widget-card', 'widget-files',
+        'widget-prechat']));
+
+    const sum = [...loads.values()].reduce((all, bytes) => all + bytes, 0);
+
+    assert.ok(sum <= 8 * 1024, `all of it has ${sum} bytes`);
     await context.close();
 });
