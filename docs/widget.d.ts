@@ -14,8 +14,9 @@ export type ChatSettings = {
     accent?: string;
     /** where the launcher is; end by default, which is left in Arabic */
     side?: 'start' | 'end' | 'left' | 'right';
-    /** heading of the panel, and the text below it before the first message */
-    title?: string;
+    /** heading of the panel, for all languages or for each of some, and the
+        text below it before the first message */
+    title?: string | Record<string, string>;
     intro?: string;
     /** off: no sound, and no choice of it */
     sound?: 'off';

@@ -143,6 +143,8 @@ type Session = {
 type Site = {
     name: string;
     title?: Words | null;
+    locale?: string | null;
+    theme?: { accent?: string; scheme?: string; side?: string } | null;
     prechat?: { text?: Words; fields: Field[] } | null;
     away?: { text?: Words; email?: boolean } | null;
     consent?: { version: string; text: Words; url?: string } | null;
@@ -182,6 +184,9 @@ type Outgoing = {
     created_at: string;
     expected_seq?: number;
     attachments?: Attachment[];
+    /** an answer instead: to the card of which message, and what */
+    to?: number;
+    response?: CardAnswer;
 };
 
 type OutgoingChange = Partial<Pick<Outgoing, 'state' | 'reason'>>;
@@ -266,6 +271,8 @@ type I18n = {
     dir: 'ltr' | 'rtl';
     t(key: string, values?: Record<string, string | number>): string;
     number(value: number): string;
+    /** a text of others in this language, or in one that they have */
+    pick(words: Words | null | undefined): string;
     has(key: string): boolean;
     time(iso: string | number): string;
 };
@@ -306,7 +313,7 @@ type Settings = {
     /** the language that was chosen by it */
     locale: string;
     theme?: string;
-    title?: string;
+    title?: Words | null;
     intro?: string;
     mode?: string;
     single?: string | boolean | null;
@@ -326,6 +333,8 @@ type Frame = {
     launcher: HTMLButtonElement;
     badge: HTMLElement;
     emit(event: string, detail?: unknown): void;
+    /** what the site says where the page says nothing */
+    site(says: object): void;
     /** what the page has told of the visitor: set or track, and of what */
     told: any[];
     /** the visitor is gone, as another tab says */

@@ -67,8 +67,9 @@ export async function begin(api, item) {
  * @param {Outgoing} item
  */
 export async function send(api, id, item) {
-    const ack = await api.call('POST', `${path(id)}/messages`,
-                               { body: message(item) });
+    const ack = await api.call(
+        'POST', `${path(id)}/${item.to ? 'responses' : 'messages'}`,
+        { body: message(item) });
 
     return { conversation: id, ...ack };
 }
@@ -82,7 +83,9 @@ export async function send(api, id, item) {
 export function message(item) {
     return {
         client_msg_id: item.id,
-        text: item.text,
+        text: item.to ? undefined : item.text,
+        seq: item.to,
+        response: item.response,
         attachments: item.attachments?.map((it) => it.id),
         visibility: item.visibility === 'internal' ? 'internal' : undefined,
         expected_seq: item.expected_seq,

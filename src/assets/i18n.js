@@ -25,6 +25,10 @@ export function createI18n(lang, catalogue) {
 
         number: (value) => number.format(value),
 
+        pick: (words) => words && typeof words === 'object'
+            ? words[lang] ?? words.en ?? Object.values(words)[0]
+            : words || '',
+
         has: (key) => Object.hasOwn(catalogue, key),
 
         t(key, values = {}) {

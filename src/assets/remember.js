@@ -63,6 +63,10 @@ export function remember(key) {
         /** @param {string} value */
         keepToken: (value) => set('localStorage', '#token', value),
 
+        /** @param {object} says what is to be known before it is said again */
+        keepSite: (says) => set('localStorage', '#site',
+                                JSON.stringify(says)),
+
         quiet: () => get('localStorage', '#quiet') !== '',
 
         /** @param {boolean} on */

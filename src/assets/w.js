@@ -102,8 +102,15 @@
     const base = new URL('.', script.src.replace(/assets\/w-.*/, '')).href;
     const key = `chat:${base.replace(location.origin, '')}`;
 
+    /* Of an earlier page: what the site says where the page does not. */
     /** @type {Record<string, any>} */
-    const settings = { ...script.dataset };
+    const site = {};
+    /** @type {Record<string, any>} */
+    const settings = Object.assign(Object.create(site), script.dataset);
+
+    if ('single' in settings) {
+        settings.single = true;
+    }
     /** @type {Map<string, Set<(detail: any) => void>>} */
     const listeners = new Map();
     /** @type {Promise<any> | null} */
@@ -157,7 +164,7 @@
     /* What the settings say, as far as it concerns the launcher. */
     const apply = () => {
         const lang = [settings.lang, document.documentElement.lang,
-                      ...navigator.languages]
+                      site.locale, ...navigator.languages]
                      .map((tag) => (tag || '').toLowerCase().split('-')[0])
                      .find((tag) => tag in WORDS) || 'en';
         const rtl = RTL.test(lang);
@@ -200,6 +207,13 @@
 
     const frame = { base, key, settings, host, root, launcher, badge, emit,
                     told: /** @type {any[]} */ ([]),
+                    /* It stays where it is, whichever way texts now go. */
+                    site(/** @type {object} */ says) {
+                        Object.assign(site, { side: settings.side
+                            || (host.dir === 'rtl' ? 'left' : 'right') },
+                            says);
+                        apply();
+                    },
                     forget: () => forget(true) };
 
     /* A module that failed to load is asked for under another name. */
@@ -372,6 +386,13 @@
     const start = () => {
         if (ended) {
             return;
+        }
+
+        try {
+            Object.assign(site, JSON.parse(
+                localStorage.getItem(key + '#site') || '{}'));
+        } catch {
+            /* denied */
         }
 
         host.hidden = 'hidden' in settings;

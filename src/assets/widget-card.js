@@ -52,7 +52,6 @@ let made = 0;
 /**
  * @typedef {import('./widget-view.js').Lent} Lent
  * @typedef {ReturnType<typeof createCards>} Cards
- * @typedef {{seq: number, response?: CardAnswer}} Answer
  * @typedef {{nodes: Node[], read: () => any, fill: (to: any) => void}} Part
  *     read() shows what is wrong and returns nothing then
  */
@@ -69,16 +68,6 @@ export async function cards(lent) {
     lent.cards = lent.cards || createCards(lent, words);
 
     return lent.cards;
-}
-
-
-/**
- * @param {Words} text
- * @param {I18n} i18n
- */
-export function pick(text, { lang }) {
-    return typeof text === 'string' ? text
-           : text[lang] ?? text.en ?? Object.values(text)[0];
 }
 
 
@@ -103,14 +92,14 @@ export async function wordsOf({ adopt, i18n, panel, part }) {
 
 
 /**
- * A form whose answer is handed over, and what comes of it said below.
+ * A form whose answer is handed over, and what comes of it told below.
  *
  * @param {Lent} lent
  * @param {Record<string, string>} words
  * @param {string} legend
  * @param {Part} part
  * @param {string} submit '' for none
- * @param {(answer: any) => Promise<string>} hand what is said then
+ * @param {(answer: any) => Promise<void>} hand
  */
 export function createForm({ attr, h, i18n, panel, problemText, text },
                            words, legend, part, submit, hand)
@@ -118,6 +107,9 @@ export function createForm({ attr, h, i18n, panel, problemText, text },
     const root = /** @type {ShadowRoot} */ (panel.getRootNode());
     const status = h('p', { role: 'status', tabindex: '-1' });
     const alert = h('p', { class: 'bad', role: 'alert' });
+    const warn = (/** @type {string} */ code) => text(alert,
+        code === 'conflict' ? words.conflict
+        : code && problemText(i18n, code));
     const set = h('fieldset', {}, h('legend', { class: 'hidden' }, legend),
                   ...part.nodes,
                   ...submit ? [h('button', {}, submit)] : []);
@@ -136,16 +128,18 @@ export function createForm({ attr, h, i18n, panel, problemText, text },
         }
 
         busy = true;
-        text(alert, '');
+        warn('');
 
         try {
-            text(status, await hand(answer));
+            await hand(answer);
         } catch (/** @type {any} */ error) {
             const { code = 'unavailable', body } = error;
 
-            text(alert, body?.field?.endsWith('email') ? words.address
-                        : code === 'conflict' ? words.conflict
-                        : problemText(i18n, code));
+            if (body?.field?.endsWith('email')) {
+                text(alert, words.address);
+            } else {
+                warn(code);
+            }
         }
 
         busy = false;
@@ -156,6 +150,7 @@ export function createForm({ attr, h, i18n, panel, problemText, text },
         submit: () => element.requestSubmit(),
         /** @param {string} value */
         say: (value) => text(status, value),
+        warn,
 
         /* Answered for good; the focus stays near. */
         close() {
@@ -183,7 +178,7 @@ export function createFields({ attr, h, i18n, text }, words, fields) {
     const all = fields.map(({ name, label, type, required }) => {
         const id = `ask${made++}`;
         const kind = type || (name === 'email' ? 'email' : 'text');
-        const said = label ? pick(label, i18n) : words[name];
+        const said = i18n.pick(label) || words[name];
         const input = h(kind === 'long' ? 'textarea' : 'input', {
             'class': 'input', id, name, 'dir': 'auto',
             'type': kind === 'long' ? null : kind,
@@ -368,7 +363,7 @@ const KINDS = {
  * @param {Record<string, string>} words
  */
 function createCards(lent, words) {
-    const { actions, attr, h, shown } = lent;
+    const { actions, attr, h, i18n, shown } = lent;
     /** @type {Map<HTMLElement, () => void>} */
     const all = new Map();
 
@@ -379,49 +374,65 @@ function createCards(lent, words) {
     function ask(slot, event) {
         const card = /** @type {Card} */ (event.card);
         const part = KINDS[card.type](lent, words, card, () => form.submit());
-        /** @type {Answer | undefined} */
-        let last;
-        /* The same answer has the same name, however often it is sent. */
-        let name = '';
-        let sent = '';
+        const { conversation, seq: to } = event;
+        /* Which answer is shown: one that is kept, or one of the record. */
+        let shows = '';
+        let seen = 0;
+        let waits = false;
+
+        const waiting = () => (shown()?.outgoing || []).filter(
+            (it) => it.lane === conversation && it.to === to);
 
         const form = createForm(lent, words, event.text || '', part,
             part.auto ? '' : card.submit || words.send, async (response) => {
-                const body = JSON.stringify(response);
-
-                if (body !== sent) {
-                    name = `card-${event.seq}-${Date.now().toString(36)}-`
-                           + Math.random().toString(36).slice(2);
-                    sent = body;
+                if (!card.once || !waits) {
+                    waiting().filter((it) => it.state === 'failed')
+                             .forEach((it) => actions.discard(it.id));
+                    await actions.send('', undefined, { to, response });
                 }
-
-                const { seq } = await actions.api().call('POST',
-                    `conversations/${event.conversation}/responses`,
-                    { body: { client_msg_id: name, seq: event.seq,
-                              response } });
-
-                answered({ seq, response });
-
-                return words.done;
             });
 
-        /** @param {Answer} [answer] */
-        function answered(answer) {
-            if (answer?.response && answer.seq > (last?.seq || 0)) {
-                last = answer;
-                part.fill(answer.response);
-                form.say(words.done);
+        function done() {
+            waits = false;
+            form.say(words.done);
 
-                if (card.once) {
-                    form.close();
-                }
+            if (card.once) {
+                form.close();
             }
         }
 
-        const refresh = () => answered(
-            [...shown()?.talk?.events || []].reverse().find(
-                (it) => it.type === 'response' && it.to === event.seq
-                        && it.conversation === event.conversation));
+        function refresh() {
+            const item = waiting().pop();
+            const answer = [...shown()?.talk?.events || []].reverse().find(
+                (it) => it.type === 'response' && it.to === to
+                        && it.conversation === conversation);
+
+            if (item) {
+                const { id, reason, response, state } = item;
+                const failed = state === 'failed';
+
+                if (id !== shows) {
+                    shows = id;
+                    part.fill(response);
+                }
+
+                waits = !failed;
+                form.say(state === 'waiting' ? i18n.t('state.waiting') : '');
+                form.warn(failed && reason || '');
+
+                if (reason === 'conflict') {
+                    actions.discard(id);
+                }
+
+            } else if (answer && answer.seq > seen) {
+                seen = answer.seq;
+                part.fill(answer.response);
+                done();
+
+            } else if (waits) {
+                done();
+            }
+        }
 
         refresh();
         slot.replaceChildren(form.element);

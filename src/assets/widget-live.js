@@ -87,18 +87,23 @@ export function createLive({ api, frame, memory, store, fresh, start, load,
 
         try {
             return await (lane.startsWith('new:') ? calls.begin(api, item)
+                          : item.to ? calls.send(api, lane, item)
                           : stream.send(lane, item));
         } catch (error) {
             const { code, body } = asProblem(error);
 
-            /* A site may hold its visitors to one. */
-            if (code === 'conflict' && body.conversation) {
-                return stream.send(body.conversation.id, item);
-            }
-
             if (code === 'unauthenticated') {
                 start();
                 throw new Problem(0);
+            }
+
+            if (item.to) {
+                throw error;
+            }
+
+            /* A site may hold its visitors to one. */
+            if (code === 'conflict' && body.conversation) {
+                return stream.send(body.conversation.id, item);
             }
 
             if (code === 'gone' || code === 'not_found') {

@@ -1,6 +1,6 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
-import { createFields, createForm, pick, wordsOf } from './widget-card.js';
+import { createFields, createForm, wordsOf } from './widget-card.js';
 
 /*
  * What is asked before a chat, what has to be agreed to, and where to answer
@@ -51,7 +51,7 @@ function createAsk(lent, words) {
 
         return {
             nodes: [
-                h('p', { dir: 'auto' }, pick(what, i18n), ...url ? [' ',
+                h('p', { dir: 'auto' }, i18n.pick(what), ...url ? [' ',
                     h('a', { href: url, target: '_blank',
                              rel: 'noopener noreferrer' }, words.more)] : []),
                 h('label', { class: 'pick' }, box, words.agree), bad],
@@ -109,8 +109,6 @@ function createAsk(lent, words) {
             update();
             text(said, email && shown()?.availability === 'away'
                 ? words.saved.replace('{email}', () => email) : '');
-
-            return '';
         });
     }
 
@@ -137,7 +135,7 @@ function createAsk(lent, words) {
                      && !fields.some((it) => it.name === 'email');
         const now = JSON.stringify([fields, consent, mail]);
 
-        text(away, gone ? pick(site.away?.text || words.away, i18n) : '');
+        text(away, gone ? i18n.pick(site.away?.text || words.away) : '');
         attr(away, 'hidden', !gone);
 
         if (now !== kind) {
@@ -150,8 +148,7 @@ function createAsk(lent, words) {
             form = first || mail ? create(
                 mail ? [...fields, { name: 'email' }] : fields, consent,
                 !first ? words.mail
-                : fields.length && site.prechat?.text
-                  ? pick(site.prechat.text, i18n) : '',
+                : fields.length ? i18n.pick(site.prechat?.text) : '',
                 first ? words.start : words.save) : null;
             form?.element.classList.toggle('first', first);
             attr(composer.element, 'hidden', first);

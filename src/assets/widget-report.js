@@ -35,7 +35,7 @@ export function report(before, { emit, settings }, memory) {
 
         for (const item of was.outgoing) {
             if (!now.outgoing.some((it) => it.id === item.id)
-                && item.state !== 'failed')
+                && item.state !== 'failed' && !item.to)
             {
                 emit('message:sent', { text: item.text, id: item.id });
             }

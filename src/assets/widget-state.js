@@ -278,7 +278,7 @@ function fits(state) {
  */
 function sent(state, item, ack) {
     const id = ack.conversation;
-    const event = acknowledged(item, ack, self(state));
+    const events = item.to ? [] : [acknowledged(item, ack, self(state))];
     const shown = state.lane === item.lane || state.lane === id
                   || (fits(state) && item.lane !== id);
     const talk = state.talk && state.talk.id === id ? state.talk
@@ -288,8 +288,8 @@ function sent(state, item, ack) {
     return {
         ...next,
         lane: shown ? id : state.lane,
-        talk: shown ? known(talk, [event]) : state.talk,
-        list: touched(next, id, [event]),
+        talk: shown ? known(talk, events) : state.talk,
+        list: touched(next, id, events),
         outgoing: without(state.outgoing, item.id).map(
             (it) => it.lane === item.lane ? { ...it, lane: id } : it),
     };
@@ -380,12 +380,12 @@ export function beginning(state) {
 
 
 /**
- * What waits to be sent in the conversation that is shown.
+ * The messages that wait to be sent in the conversation that is shown.
  *
  * @param {WidgetState} state
  */
 export function waiting(state) {
-    return state.outgoing.filter((it) => it.lane === state.lane);
+    return state.outgoing.filter((it) => it.lane === state.lane && !it.to);
 }
 
 

@@ -34,7 +34,8 @@ const extras = part((suffix) => import('./widget-more.js' + suffix));
  * @property {(error: Error) => void} wrong
  * @property {(seq: number) => void} seen
  * @property {(on: boolean) => boolean} typing
- * @property {(text: string, files?: Attachment[]) => void} send
+ * @property {(text: string, files?: Attachment[],
+ *     answer?: {to: number, response: CardAnswer}) => Promise<void>} send
  * @property {ReturnType<typeof import('./remember.js').remember>} memory
  * @property {(text: string) => void} draft
  * @property {() => string} drafted
@@ -106,8 +107,9 @@ export function createView(frame, i18n, actions) {
                     t('retry'));
     const problem = h('p', { class: 'notice bad', hidden: true }, alert,
                       again);
+    const hello = h('p', { class: 'hello', dir: 'auto' });
     const intro = h('div', { class: 'intro', part: 'intro', hidden: true },
-                    h('p', { class: 'hello' }, settings.title || t('hello')),
+                    hello,
                     h('p', {}, settings.intro || t('intro')));
     const over = h('div', { class: 'over', hidden: true },
         h('button', { type: 'button', onclick: actions.begin }, t('begin')));
@@ -300,9 +302,10 @@ export function createView(frame, i18n, actions) {
         const people = state.talk && state.view === 'talk'
             ? state.talk.here.filter((it) => it.kind === 'agent') : [];
         const how = people.length ? '' : state.availability || '';
+        const said = i18n.pick(settings.title);
 
-        text(title, state.view === 'list' ? t('list')
-                    : settings.title || t('title'));
+        text(hello, said || t('hello'));
+        text(title, state.view === 'list' ? t('list') : said || t('title'));
         text(here, people.length ? t('here', { count: people.length,
                                                name: names(people, i18n) })
                    : how ? t(`here.${how}`) : '');
@@ -315,7 +318,8 @@ export function createView(frame, i18n, actions) {
     /** @param {WidgetState} state */
     function notices(state) {
         const said = state.line.up && state.phase !== 'failed'
-                     ? state.outgoing.some((it) => it.state === 'failed')
+                     ? state.outgoing.some((it) => it.state === 'failed'
+                                                   && !it.to)
                        ? t('log.unsent') : ''
                      : navigator.onLine ? state.line.up ? '' : t('line.down')
                      : t('offline');

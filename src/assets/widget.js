@@ -74,12 +74,13 @@ export async function mount(frame) {
         /**
          * @param {string} text
          * @param {Attachment[]} [files]
+         * @param {{to: number, response: CardAnswer}} [answer]
          */
-        async send(text, files) {
+        async send(text, files, answer) {
             const { lane } = store.get();
             const item = { ...newOutgoing(uuid(), lane, text, 'public',
                                           new Date().toISOString()),
-                           attachments: files };
+                           attachments: files, ...answer };
 
             store.dispatch({ type: 'queued', item });
             memory.talk(lane);
@@ -211,8 +212,6 @@ export async function mount(frame) {
 
         memory.keepToken(answer.token || '1');
         sign(answer.token);
-        settings.single ||= answer.site?.one_conversation;
-
         if (settings.identity === identity) {
             settings.identity = null;
         }
@@ -222,6 +221,8 @@ export async function mount(frame) {
         }
 
         store.dispatch({ ...answer, type: 'session', lane: fresh() });
+        await heed(answer.site);
+
         if (beginning(store.get())) {
             /* What another tab is about to begin is left to it. */
             memory.talk(memory.last().startsWith('new:') ? memory.last() : '');
@@ -234,6 +235,27 @@ export async function mount(frame) {
         store.dispatch({ type: 'ready' });
         view.draft();
         panel.tell();
+    }
+
+    /**
+     * What the site says; the launcher stays on its side until the next page.
+     *
+     * @param {Site} [site]
+     */
+    async function heed({ title, locale, theme, one_conversation } = {
+        name: '' })
+    {
+        const { side, ...says } = { ...theme, theme: theme?.scheme, title,
+                                    locale, single: one_conversation };
+        const before = settings.locale;
+
+        memory.keepSite({ side, ...says });
+        frame.site(says);
+        view.theme();
+
+        if (before !== settings.locale) {
+            await show();
+        }
     }
 
     /** @param {string} id */

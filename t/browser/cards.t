@@ -16,9 +16,10 @@ my $www = realpath("$dir/../../examples/demo/www");
 my $secret = 'a secret of the site, 32 bytes or more';
 
 # One site that asks nothing, one that asks whatever it can, one that holds
-# its visitors to a conversation.
+# its visitors to a conversation, one that has a look and a language.
 
-my ($plain, $asking, $single) = (site(), site() . '-a', site() . '-o');
+my ($plain, $asking, $single, $styled) = (site(), map { site() . "-$_" }
+                                                  qw(a o s));
 
 site_id();
 
@@ -40,6 +41,9 @@ my %settings = (
                      "he": "אנו שומרים את הנכתב לשנה."},
             "url": "https://shop.test/privacy"}}',
     $single => '{"one_conversation": true, "away": {"email": true}}',
+    $styled => '{"title": {"en": "Ask the shop", "he": "שאלו את החנות"},
+        "locale": "he", "theme": {"accent": "#0a7d55", "scheme": "dark",
+                                  "side": "left"}}',
 );
 
 for my $name (sort keys %settings) {
@@ -63,6 +67,11 @@ my $nginx = ChatTest::Nginx->new(
         location /single/ {
             chat on;
             chat_site $single;
+        }
+
+        location /styled/ {
+            chat on;
+            chat_site $styled;
         }
 
         location / {

@@ -204,14 +204,17 @@ test('by the keyboard alone', async () => {
 });
 
 
-test('an answer that does not arrive can be given again, once stored',
+test('an answer that does not arrive is kept, tried again, stored once',
      async () =>
 {
     const { page, context } = await open(browser, site.page);
-    const id = await asked(page, `Again ${mark}`, POLL, RATING);
+    const id = await asked(page, `Again ${mark}`, POLL, RATING, FORM);
     const tea = line(page, POLL).getByRole('button', { name: 'Tea' });
+    const form = line(page, FORM);
     const rating = line(page, RATING);
     const path = /\/responses$/;
+    const wake = () => page.evaluate(
+        () => window.dispatchEvent(new Event('online')));
 
     /* Stored, but the page does not hear of it. */
     await page.route(path, async (route) => {
@@ -220,12 +223,31 @@ test('an answer that does not arrive can be given again, once stored',
                               contentType: 'application/problem+json' });
     });
     await tea.click();
-    await line(page, POLL).getByText('cannot be reached').waitFor();
+    await line(page, POLL).getByText('Still trying to send').waitFor();
     await page.unroute(path);
-    await tea.click();
+    await wake();
     await recorded(page, POLL);
     await until(async () => assert.equal(
         (await desk().answers(id)).length, 1));
+
+    /* The page is left before it could be sent. */
+    await page.route(path, (route) => route.abort());
+    await form.getByLabel('Street').fill('12 Hill Road');
+    await form.getByLabel('E-mail').fill('ann@shop.test');
+    await form.getByRole('button', { name: 'Hand in' }).click();
+    await form.getByText('Still trying to send').waitFor();
+    await page.reload();
+    await form.getByText('Still trying to send').waitFor();
+    assert.equal(await form.getByLabel('Street').inputValue(),
+                 '12 Hill Road');
+    await page.unroute(path);
+    await wake();
+    await recorded(page, FORM);
+    await until(async () => assert.deepEqual(
+        (await desk().answers(id)).map((it) => it[1]),
+        [{ options: ['t'] }, { fields: { street: '12 Hill Road',
+                                         email: 'ann@shop.test' } }]));
+    assert.equal(await page.getByText('Not sent').count(), 0);
 
     /* Another page was quicker. */
     await page.route(path, (route) => route.fulfill({

@@ -10,12 +10,13 @@
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { accessible, inLog, launch, open, site, write } from './browser.js';
+import { accessible, inLog, launch, open, shot, site, write } from './browser.js';
 import { desk, embed, hostOf, openChat, until } from './widget-page.js';
 
 const mark = Date.now().toString(36);
 const ASKING = new URL('/asking/', site.page).href;
 const SINGLE = new URL('/single/', site.page).href;
+const STYLED = new URL('/styled/', site.page).href;
 const [PLAIN_SITE, ASKING_SITE] = process.env.CHAT_IDENTITY_SITES.split(' ');
 const LOOKS = {
     light: { colorScheme: 'light', forcedColors: 'none' },
@@ -242,6 +243,67 @@ test('one conversation: what would begin another goes into the first',
 });
 
 
+test('one conversation, as the page says', async () => {
+    const { page, context } = await open(browser, 'about:blank');
+
+    await embed(page, { attributes: 'data-single' });
+    await openChat(page);
+    await write(page, 'Write a message', `Alone ${mark}`);
+    await page.getByText('Sent').waitFor();
+    await page.getByRole('button', { name: 'More', exact: true }).click();
+    await page.getByRole('button', { name: 'End conversation' }).waitFor();
+    assert.equal(await page.getByRole('button', {
+        name: 'New conversation' }).count(), 0);
+    await context.close();
+});
+
+
+/* The side of the page, the colour, whether it is dark, and the heading. */
+function look(page) {
+    return hostOf(page, (host) => [
+        host.getBoundingClientRect().x > innerWidth / 2 ? 'right' : 'left',
+        getComputedStyle(host.shadowRoot.querySelector('.launcher'))
+            .backgroundColor,
+        host.hasAttribute('data-dark'), host.lang,
+        host.shadowRoot.querySelector('#title').textContent]);
+}
+
+
+test('language and looks: of the site, unless the page says', async () => {
+    const { page, context, faults } = await open(browser, 'about:blank');
+    const green = 'rgb(10, 125, 85)';
+    const title = 'שאלו את החנות';
+
+    /* It does not change sides under the pointer. */
+    await embed(page, { prefix: STYLED, lang: '' });
+    await launcher(page).click();
+    await page.getByRole('heading', { name: title }).waitFor();
+    assert.deepEqual(await look(page), ['right', green, true, 'he', title]);
+    await accessible(page);
+
+    /* A later page knows it from the beginning. */
+    await page.evaluate(() => window.chat.close());
+    await page.reload();
+    await page.getByRole('button', { name: WORDS.he['launcher.open'] })
+              .waitFor();
+    assert.deepEqual((await hostOf(page, (host) => [
+        host.getBoundingClientRect().x < innerWidth / 2, host.dir,
+        getComputedStyle(host.shadowRoot.querySelector('.launcher'))
+            .backgroundColor])), [true, 'rtl', green]);
+
+    /* What the page says is heard. */
+    await embed(page, { prefix: STYLED, attributes: 'data-title="Mine"'
+        + ' data-theme="light" data-accent="#ffe14d" data-side="right"' });
+    await launcher(page).click();
+    await page.getByRole('heading', { name: 'Mine' }).waitFor();
+    await field(page).waitFor();
+    assert.deepEqual(await look(page), ['right', 'rgb(255, 225, 77)', false,
+                                        'en', 'Mine']);
+    assert.deepEqual(faults, []);
+    await context.close();
+});
+
+
 test('who it is, what is known, and what happened, from the page', async () => {
     const { page, context, faults } = await open(browser, site.page);
     const tracked = [];
@@ -359,37 +421,77 @@ test('shutdown that the server does not hear of is told', async () => {
 });
 
 
+const STATES = {
+    async 'before a chat'(page, lang, words) {
+        await embed(page, { prefix: ASKING, lang });
+        await page.getByRole('button', { name: words['launcher.open'] })
+                  .click();
+        await page.getByRole('button', { name: words.start }).click();
+        await page.getByText(words.need).waitFor();
+    },
+
+    async away(page, lang, words) {
+        await embed(page, { prefix: SINGLE, lang });
+        await page.getByRole('button', { name: words['launcher.open'] })
+                  .click();
+        await page.getByText(words.away).waitFor();
+    },
+
+    async 'away, written'(page, lang, words) {
+        await page.getByRole('textbox', { name: words['composer.label'] })
+                  .fill(`${lang} ${mark}`);
+        await page.keyboard.press('Enter');
+        await page.locator('[data-state=sent]').waitFor();
+        await page.getByRole('button', { name: words.save }).waitFor();
+    },
+};
+
+
 for (const [lang, words] of Object.entries(WORDS)) {
     test(`what is asked, ${lang}: wide and narrow, light, dark, forced`,
          async () =>
     {
         const { page, context } = await open(browser, 'about:blank');
 
-        await embed(page, { prefix: ASKING, lang });
-        await page.getByRole('button', { name: words['launcher.open'] })
-                  .click();
-        await page.getByRole('button', { name: words.start }).click();
-        await page.getByText(words.need).waitFor();
-
-        for (const [width, height] of SIZES) {
-            await page.setViewportSize({ width, height });
-
-            for (const look of Object.values(LOOKS)) {
-                await page.emulateMedia({ reducedMotion: 'reduce', ...look });
-                await accessible(page);
-            }
-
-            assert.deepEqual(await hostOf(page, (host) => [
-                ...host.shadowRoot.querySelectorAll('.panel *')]
-                .filter((it) => it.checkVisibility() && it.clientWidth > 1
-                        && it.localName !== 'textarea'
-                        && it.scrollWidth > it.clientWidth + 1
-                        && getComputedStyle(it).display !== 'inline')
-                .map((it) => it.className)), [], `${width} px`);
+        for (const [name, reach] of Object.entries(STATES)) {
+            await page.setViewportSize({ width: 1280, height: 800 });
+            await reach(page, lang, words);
+            await everyLook(page, name, lang);
         }
 
         await context.close();
     });
+}
+
+
+/* Accessible in every look and width, with nothing cut off. */
+async function everyLook(page, name, lang) {
+    for (const [width, height] of SIZES) {
+        await page.setViewportSize({ width, height });
+
+        for (const [look, media] of Object.entries(LOOKS)) {
+            await page.emulateMedia({ reducedMotion: 'reduce', ...media });
+
+            try {
+                await accessible(page);
+            } catch (error) {
+                error.message = `${name}, ${look}, ${width}: `
+                                + error.message;
+                throw error;
+            }
+
+            await shot(page, `all/${lang}-${name.replace(/\W+/g, '-')}-${
+                             look}-${width}`);
+        }
+
+        assert.deepEqual(await hostOf(page, (host) => [
+            ...host.shadowRoot.querySelectorAll('.panel *')]
+            .filter((it) => it.checkVisibility() && it.clientWidth > 1
+                    && it.localName !== 'textarea'
+                    && it.scrollWidth > it.clientWidth + 1
+                    && getComputedStyle(it).display !== 'inline')
+            .map((it) => it.className)), [], `${name} at ${width} px`);
+    }
 }
 
 

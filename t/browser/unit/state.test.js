@@ -84,6 +84,25 @@ test('widget: what was written behind the first message goes with it', () => {
 });
 
 
+test('widget: an answer that waits is no message', () => {
+    const item = { ...newOutgoing('c2', 't', '', 'public', 'now'), to: 1,
+                   response: { rating: 4 } };
+    const before = run(widget, ...begun(summary('t')),
+                       loaded('t', message(1, { kind: 'agent', id: 'a1' })),
+                       { type: 'queued', item });
+
+    assert.deepEqual(widget.waiting(before), []);
+    assert.equal(before.outgoing.length, 1);
+
+    const after = widget.reduce(before, {
+        type: 'sent', item, ack: { conversation: 't', seq: 2 } });
+
+    assert.deepEqual(after.outgoing, []);
+    assert.equal(after.talk.events.length, 1);
+    assert.equal(after.list[0].last.seq, 1);
+});
+
+
 test('widget: a page that is empty joins what another tab begins', () => {
     const item = newOutgoing('c1', 'new:2', 'hi', 'public', 'now');
     const joined = run(widget, ...begun(), { type: 'queued', item });
