@@ -43,7 +43,15 @@ export type ChatEvents = {
     unread: { count: number };
     'conversation:start': { conversation: string };
     'conversation:end': { conversation: string };
+    'agent:join': { id: string; name?: string | null };
+    'agent:leave': { id: string; name?: string | null };
     typing: { on: boolean };
+    'prechat:submit': { name?: string; email?: string;
+                        [attribute: string]: string | undefined };
+    'offline:submit': { email?: string };
+    csat: { rating: number; comment?: string };
+    upload: { id: string; name: string; type: string; size: number };
+    'link:click': { url: string };
     status: { online: boolean };
     error: { code: string };
 };

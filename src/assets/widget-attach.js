@@ -77,11 +77,11 @@ const STYLE = `
  * @param {Pick<Kernel, 'adopt' | 'attr' | 'h' | 'text'> & {
  *     i18n: I18n, actions: import('./widget-view.js').WidgetActions,
  *     composer: ReturnType<typeof
- *         import('./composer.js').createComposer>,
+ *         import('./composer.js').createComposer>, emit: Frame['emit'],
  *     limit: {size: number, count: number}}} options
  */
 export function createAttach({ adopt, attr, h, text, i18n, actions, composer,
-                               limit })
+                               emit, limit })
 {
     const { memory } = actions;
     const { element: form, fit: changed } = composer;
@@ -187,6 +187,7 @@ export function createAttach({ adopt, attr, h, text, i18n, actions, composer,
                 chip.it = bytes.size > limit.size ? fail('too_large')
                           : await upload(chip, bytes, name);
                 text(status, say('done', name));
+                emit('upload', chip.it);
             }
         } catch (error) {
             const { code } = /** @type {any} */ (error);

@@ -363,7 +363,7 @@ const KINDS = {
  * @param {Record<string, string>} words
  */
 function createCards(lent, words) {
-    const { actions, attr, h, i18n, shown } = lent;
+    const { actions, attr, emit, h, i18n, shown } = lent;
     /** @type {Map<HTMLElement, () => void>} */
     const all = new Map();
 
@@ -389,6 +389,10 @@ function createCards(lent, words) {
                     waiting().filter((it) => it.state === 'failed')
                              .forEach((it) => actions.discard(it.id));
                     await actions.send('', undefined, { to, response });
+
+                    if (response.rating) {
+                        emit('csat', response);
+                    }
                 }
             });
 

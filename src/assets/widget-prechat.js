@@ -105,6 +105,8 @@ function createAsk(lent, words) {
                 throw error;
             }
 
+            lent.emit(submit === words.save ? 'offline:submit'
+                      : 'prechat:submit', { name, email, ...attributes });
             memory.keepDraft('#asked', '1');
             update();
             text(said, email && shown()?.availability === 'away'

@@ -18,6 +18,16 @@ const news = part((suffix) => import('./widget-news.js' + suffix));
  * @returns {(state: import('./widget-state.js').WidgetState) => void}
  */
 export function report(before, { emit, settings }, memory) {
+    /**
+     * @param {typeof before} from
+     * @param {typeof before} to
+     * @param {string} event
+     */
+    const come = (from, to, event) => to.talk?.here.forEach(
+        ({ kind, id, name }) => kind === 'agent'
+            && !from.talk?.here.some((it) => it.id === id)
+            && emit(event, { id, name }));
+
     return (now) => {
         const was = before;
         const count = unseen(now);
@@ -56,6 +66,11 @@ export function report(before, { emit, settings }, memory) {
 
         if (same && was.talk?.typing.length !== now.talk?.typing.length) {
             emit('typing', { on: !!now.talk?.typing.length });
+        }
+
+        if (same) {
+            come(was, now, 'agent:join');
+            come(now, was, 'agent:leave');
         }
 
         if (was.line.up !== now.line.up || was.phase !== now.phase) {

@@ -50,7 +50,8 @@ const extras = part((suffix) => import('./widget-more.js' + suffix));
  * @typedef {Pick<Kernel, 'adopt' | 'attr' | 'h' | 'text'> & {
  *     problemText: typeof problemText, i18n: I18n, actions: WidgetActions,
  *     composer: ReturnType<typeof createComposer>,
- *     panel: HTMLElement, part: typeof part, shown: () => WidgetState | null,
+ *     panel: HTMLElement, part: typeof part, emit: Frame['emit'],
+ *     shown: () => WidgetState | null,
  *     button: (label: string, path: string, onclick: () => void)
  *         => HTMLElement,
  *     attachments: () => Promise<ReturnType<typeof
@@ -146,7 +147,8 @@ export function createView(frame, i18n, actions) {
 
     /** What parts that come later need not bring. @type {Lent} */
     const lent = { adopt, attr, h, text, problemText, i18n, actions, composer,
-                   panel, part, button, attachments, shown: () => shown };
+                   panel, part, button, attachments, emit: frame.emit,
+                   shown: () => shown };
 
     attr(composer.element, 'part', 'composer');
     attr(more, 'aria-expanded', 'false');
@@ -171,6 +173,12 @@ export function createView(frame, i18n, actions) {
     });
     panel.addEventListener('click', (event) => {
         const path = event.composedPath();
+        const { href } = /** @type {any} */ (path.find(
+            (/** @type {any} */ it) => /norefe/.test(it.rel)) || {});
+
+        if (href) {
+            frame.emit('link:click', { url: href });
+        }
 
         if (!menu.hidden && !path.includes(more)) {
             closeMenu();

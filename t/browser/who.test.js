@@ -509,6 +509,6 @@ test('what being asked weighs', async () => {
     await embed(page, { prefix: ASKING });
     await begin(page, 'Ann');
     await until(() => assert.equal(count, 3));
-    assert.ok(sum <= 4.5 * 1024, `it has ${sum} bytes`);
+    assert.ok(sum <= 4.75 * 1024, `it has ${sum} bytes`);
     await context.close();
 });
