@@ -476,7 +476,7 @@ test('what a page weighs', async () => {
                    .filter(([path]) => path.startsWith('assets/'));
     const sum = opened.reduce((all, [, bytes]) => all + bytes, 0);
 
-    assert.ok(opened.length <= 3, `${opened.length} files`);
+    assert.ok(opened.length <= 2, `${opened.length} files`);
     assert.ok(sum <= 14 * 1024, `the first open has ${sum} bytes`);
     opened.forEach(([path, , kept]) => {
         assert.match(path, /-[0-9a-f]{8}\.js$/);
