@@ -24,7 +24,7 @@ const CARDS = {
     'How was it?': { type: 'rating', once: true },
     'Where shall it go?': { type: 'form', submit: 'Hand in', fields: [
         { name: 'street', label: 'Street', required: true },
-        { name: 'email', required: true },
+        { name: 'email', label: 'E-mail', required: true },
         { name: 'more', label: 'Anything else', type: 'long' }] },
     'See also': { type: 'links', links: [
         { title: 'Opening hours', url: 'https://shop.test/hours?a=b',
