@@ -76,10 +76,11 @@ export const STYLE = `
 .head h2 { margin: 0; font-size: 1.0625rem; font-weight: 650;
     line-height: 1.35; overflow-wrap: anywhere }
 .here { display: flex; align-items: baseline; gap: 6px; margin: 0;
+    min-block-size: 1.35em;
     font-size: .8125rem; line-height: 1.35; overflow-wrap: anywhere }
 .here::before { content: ""; flex: none; inline-size: 8px; block-size: 8px;
     border-radius: 50%; background: #3ddc84; border: 1px solid currentColor }
-.here:empty { display: none }
+.here:empty::before { display: none }
 .away::before { background: 0 0 }
 .tool {
     flex: none;

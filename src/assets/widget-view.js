@@ -11,7 +11,7 @@ import { STYLE as FORM } from './form-style.js';
 import { STYLE } from './widget-style.js';
 
 const MOST = 16384;
-const BACK = 'm14.3 5.3 1.4 1.4-5.3 5.3 5.3 5.3-1.4 1.4L7.6 12Z';
+const LIST = 'M4 6h16v2H4Zm0 5h16v2H4Zm0 5h16v2H4Z';
 const MORE = 'M6 10a2 2 0 1 1 0 4 2 2 0 0 1 0-4Zm6 0a2 2 0 1 1 0 4 2 2 0 0 1 '
              + '0-4Zm6 0a2 2 0 1 1 0 4 2 2 0 0 1 0-4Z';
 
@@ -90,16 +90,17 @@ export function createView(frame, i18n, actions) {
     });
 
     const button = (/** @type {string} */ label, /** @type {string} */ path,
-                    /** @type {() => void} */ onclick, mirror = false) =>
+                    /** @type {() => void} */ onclick) =>
         h('button', { 'type': 'button', 'class': 'tool', 'aria-label': label,
-                      'title': label, onclick }, icon(path, mirror));
+                      'title': label, onclick }, icon(path));
 
     /* The loader has this one already. */
     const cross = launcher.querySelector('.cross path')?.getAttribute('d')
                   || '';
     const title = h('h2', { id: 'title' });
     const here = h('p', { class: 'here' });
-    const back = button(t('list'), BACK, actions.list, true);
+    /* Beside the title: what comes later must not push it away. */
+    const all = button(t('list'), LIST, actions.list);
     const more = button(t('more'), MORE, toggleMenu);
     const menu = h('div', { class: 'menu', id: 'menu', hidden: true });
     const notice = h('p', { class: 'notice', role: 'status', hidden: true });
@@ -120,9 +121,9 @@ export function createView(frame, i18n, actions) {
 
     const panel = h('dialog', { 'class': 'panel', 'part': 'panel',
                                 'id': 'panel', 'aria-labelledby': 'title' },
-        h('div', { class: 'head', part: 'header' }, back,
+        h('div', { class: 'head', part: 'header' },
           h('div', { class: 'title' }, title, here),
-          more, button(t('close'), cross, actions.close)),
+          all, more, button(t('close'), cross, actions.close)),
         menu, notice, problem, list, talk);
 
     /** @type {string | null} */
@@ -318,8 +319,8 @@ export function createView(frame, i18n, actions) {
                                                name: names(people, i18n) })
                    : how ? t(`here.${how}`) : '');
         attr(here, 'class', `here ${how}`);
-        attr(back, 'hidden', state.view === 'list' || !state.list.length
-                             || !!settings.single);
+        attr(all, 'hidden', state.view === 'list' || !state.list.length
+                            || !!settings.single);
         attr(more, 'hidden', state.view === 'list' || beginning(state));
     }
 
