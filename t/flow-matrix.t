@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use Test::More;
 use ChatTest;
+use ChatTest::Api;
 use ChatTest::Nginx;
 
 my $uploads = build_dir('matrix-files');
@@ -201,6 +202,9 @@ my %body = (
     'POST v1/conversations/{id}/typing' => {on => JSON::PP::true},
 );
 
+my $api = ChatTest::Api->new;
+my %drift;
+
 # what the route answers to somebody: "yes" or the status
 
 sub answer {
@@ -232,7 +236,10 @@ sub answer {
         $opt{json} = \%json;
     }
 
-    my $status = $nginx->client->request($method, $where, %opt)->status;
+    my $answer = $nginx->client->request($method, $where, %opt);
+    my $status = $answer->status;
+
+    $drift{$_}++ for $api->check($method, $where, $answer);
 
     return $status >= 200 && $status < 300 ? 'yes' : $status;
 }
@@ -248,6 +255,7 @@ for my $route (sort keys %rows) {
         if defined $scope;
 }
 
+is(join("\n", sort keys %drift), '', 'answers are as openapi.yaml says');
 is(scalar(grep { @$_ != @roles + 1 } values %rows), 0, 'no cell is missing');
 cmp_ok(scalar(keys %rows), '>', 45, 'the table has been read');
 
