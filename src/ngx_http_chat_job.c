@@ -4,6 +4,7 @@
  */
 
 
+#include "ngx_http_chat_append.h"
 #include "ngx_http_chat_event.h"
 #include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_job.h"
@@ -14,11 +15,14 @@
 #define NGX_HTTP_CHAT_JOB_TICK   2000
 
 /*
- * Messages that search learns of at a time, and the rest between two times
- * when it has some to learn: lists wait behind it for as long as it takes.
+ * Events that search learns of at a time, more than any batch of appends has:
+ * lists wait behind it for as long as it takes.  The rest before the next ones
+ * is so many times what these have taken, more while messages are stored.
  */
-#define NGX_HTTP_CHAT_JOB_FILL   250
-#define NGX_HTTP_CHAT_JOB_AGAIN  150
+#define NGX_HTTP_CHAT_JOB_FILL   260
+#define NGX_HTTP_CHAT_JOB_REST   4
+#define NGX_HTTP_CHAT_JOB_BUSY   39
+#define NGX_HTTP_CHAT_JOB_LEAST  20
 
 
 /* a link that waits for PostgreSQL's word */
@@ -46,6 +50,7 @@ static ngx_http_chat_store_listener_t  ngx_http_chat_job_listener = {
 static ngx_http_chat_main_conf_t  *ngx_http_chat_job_conf;
 static ngx_uint_t                  ngx_http_chat_job_linked_all;
 static ngx_uint_t                  ngx_http_chat_job_ticks;
+static ngx_msec_t                  ngx_http_chat_job_began;
 static ngx_event_t                 ngx_http_chat_job_event;
 static ngx_event_t                 ngx_http_chat_job_fill_event;
 static ngx_connection_t            ngx_http_chat_job_dummy;
@@ -184,20 +189,29 @@ ngx_http_chat_job_fill(void)
            == NULL)
     {
         ngx_http_chat_job_ticks = 0;
+        return;
     }
+
+    ngx_http_chat_job_began = ngx_current_msec;
 }
 
 
 static void
 ngx_http_chat_job_filled(ngx_http_chat_call_t *call)
 {
+    ngx_msec_t  rest;
+
     ngx_http_chat_job_ticks = 0;
 
     if (call->rc == NGX_OK && !ngx_exiting
         && ngx_http_chat_col_bool(call->res, 0, 1))
     {
-        ngx_add_timer(&ngx_http_chat_job_fill_event,
-                      NGX_HTTP_CHAT_JOB_AGAIN);
+        rest = ngx_max(ngx_current_msec - ngx_http_chat_job_began,
+                       NGX_HTTP_CHAT_JOB_LEAST);
+        rest *= ngx_http_chat_append_pending() ? NGX_HTTP_CHAT_JOB_BUSY
+                                               : NGX_HTTP_CHAT_JOB_REST;
+
+        ngx_add_timer(&ngx_http_chat_job_fill_event, rest);
     }
 }
 
