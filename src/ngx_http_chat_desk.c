@@ -549,9 +549,11 @@ ngx_http_chat_desk_answer(ngx_http_request_t *r, ngx_str_t *outcome,
     {
         status = NGX_HTTP_CREATED;
 
-    } else if (body->len > 2) {
-
-        /* "conflict", with what it is in conflict with */
+    } else if (outcome->len == 8
+               && ngx_memcmp(outcome->data, "conflict", 8) == 0
+               && body->len > 2)
+    {
+        /* with what it is in conflict with */
 
         text.data = body->data + 1;
         text.len = body->len - 2;

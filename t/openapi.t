@@ -113,6 +113,9 @@ ask('agent root', 'PATCH', "v1/agents/$eva", {role => 'king'});
 
 my $list = ask('agent root', 'GET', "v1/agents/$eva/sessions");
 
+ask('agent root', 'GET', 'v1/agents/' . uuid('none') . $_)
+    for '', '/sessions';
+
 ask('agent root', 'DELETE', "v1/agent/sessions/$list->{sessions}[0]{id}")
     for 1, 2;
 ask('agent root', 'DELETE', "v1/agents/$eva/sessions");

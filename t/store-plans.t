@@ -96,6 +96,8 @@ sub calls {
         sweep => 'chat.sweep_1(pg_current_snapshot()::text)',
         login => "chat.agent_login_1($site, '$agent->{name}\@example.com')",
         'agent session' => "chat.agent_session_get_1($site, $hash)",
+        'api key' => "chat.api_key_get_1($site, "
+            . "sha256('$agent->{id}'::bytea))",
         'session begins' => "chat.agent_session_create_1($site, "
             . "'$agent->{id}', 'secret', gen_random_uuid(), "
             . "$random)",
@@ -202,6 +204,9 @@ $db->rows($_) for (
         . "expires_at, ends_at, created_at) SELECT gen_random_uuid(), site, "
         . "id, sha256(id::text::bytea), now() + interval '1 hour', now() + "
         . "interval '1 day', now() FROM chat.agent",
+    "INSERT INTO chat.api_key (site, id, hash, scopes, created_by) SELECT "
+        . "site, id, sha256(id::text::bytea), '{audit:read}', id "
+        . "FROM chat.agent",
     "INSERT INTO chat.conversation (id, site, visitor, client_msg_id, "
         . "status, assignee, last_seq, public_seq, message_seq, "
         . "public_message_seq, pub, vis, active_minute, active_at, "
