@@ -166,14 +166,16 @@ test:		module $(UNITS) $(ECHO) $(NPM) $(LOAD) $(OUT)/bench/hop	## run the tests;
 	@t/lib/packages run test
 	@CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) t/lib/run $(T)
 
-# what the tests see of the widget, for the documentation
+# what the tests see of the pages, for the documentation
 
 shots:		module $(NPM)	## the pictures of docs/img
 	@t/lib/packages run test
 	@rm -rf $(OUT)/shots
 	@CHAT_SHOTS=$(OUT)/shots CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) \
-		t/lib/run t/browser/widget.t
+		t/lib/run t/browser/widget.t t/browser/console.t
 	@mkdir -p docs/img && cp $(OUT)/shots/widget-*.png docs/img
+	@for name in panel stale help people phone-side ar-dark he-light; do \
+		cp $(OUT)/shots/console-$$name.png docs/img || exit 1; done
 
 # the module with a location that echoes, for the conformance of frames, and
 # with times for which tests need not wait

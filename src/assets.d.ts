@@ -30,6 +30,10 @@ type ChatEvent = {
     response?: CardAnswer;
     status?: Status;
     assignee?: Named | null;
+    team?: Named | null;
+    priority?: Priority;
+    labels?: string[];
+    snoozed_until?: string | null;
     created_at?: string;
 };
 
@@ -75,10 +79,21 @@ type Status = 'open' | 'pending' | 'snoozed' | 'resolved';
 
 type Named = { id: string; name?: string | null };
 
+/** Who writes; what is not told is not there. */
+type Customer = Named & {
+    verified?: boolean;
+    email?: string | null;
+    attributes?: Record<string, string | number | boolean>;
+    external_id?: string | null;
+    consent?: { version: string; locale: string | null; at: string } | null;
+    locale?: string | null;
+    page?: string | null;
+};
+
 type Summary = {
     id: string;
     status: Status;
-    visitor: Named & { verified?: boolean };
+    visitor: Customer;
     assignee: Named | null;
     last: {
         seq: number;
@@ -90,7 +105,18 @@ type Summary = {
     version: number;
     next: string;
     in?: boolean;
+    /* what a search has found */
+    match?: { seq: number; text: string | null } | null;
+    /* for agents */
+    team?: Named | null;
+    labels?: string[];
+    priority?: Priority;
+    snoozed_until?: string | null;
+    waiting_since?: string | null;
+    created_at?: string;
 };
+
+type Priority = 'low' | 'high' | 'urgent' | null;
 
 type Page = {
     events: ChatEvent[];
@@ -121,6 +147,52 @@ type InboxPage = {
 };
 
 type Agent = { id: string; name: string; email: string; role: string };
+
+type Role = 'agent' | 'supervisor' | 'admin';
+
+type Availability = 'online' | 'busy' | 'away';
+
+type Colleague = {
+    id: string;
+    name: string;
+    role: Role;
+    availability: Availability;
+    capacity: number | null;
+    disabled: boolean;
+    teams: Named[];
+    email?: string;
+    invited?: boolean;
+};
+
+type Team = { id: string; name: string; members: Named[] };
+
+type Label = { id: string; name: string; color: string | null };
+
+type Canned = {
+    id: string;
+    shortcut: string;
+    locale: string | null;
+    title: string;
+    text: string;
+};
+
+/** Who and what there is to choose from at a site. */
+type Desk = {
+    agents: Colleague[];
+    teams: Team[];
+    labels: Label[];
+    canned: Canned[];
+};
+
+/** What an agent changes of a conversation. */
+type Change = {
+    status?: Status;
+    assignee?: string | null;
+    team?: string | null;
+    priority?: Priority;
+    labels?: string[];
+    snoozed_until?: string | null;
+};
 
 type Visitor = Named & {
     verified: boolean;
@@ -205,6 +277,8 @@ type CallOptions = {
 };
 
 type Api = {
+    /** what is asked for where a browser holds both cookies */
+    role?: string;
     /** the bearer token, '' where there is a cookie */
     token(): string;
     url(path: string, query?: CallOptions['query']): URL;
@@ -276,6 +350,9 @@ type I18n = {
     has(key: string): boolean;
     time(iso: string | number): string;
 };
+
+/** What the console says besides: a time with its day. */
+type Wording = I18n & { full(iso: string): string };
 
 type Store<S, E> = {
     get(): S;

@@ -1,61 +1,145 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 import { attr, h, keyed, text } from './kernel.js';
+import { createWindow } from './console-window.js';
+import { ordered, ORDERS } from './console-list.js';
 import { plainName } from './i18n.js';
-import { ordered, VIEWS } from './console-state.js';
+import { routeTo } from './console-route.js';
+
+const MOST_LABELS = 3;
 
 
 /**
- * The list of conversations.
+ * The pane with the conversations of a view.
  *
- * @param {I18n} i18n
+ * @param {Wording} i18n
  * @param {object} actions
- * @param {(view: string) => void} actions.view
+ * @param {(order: import('./console-list.js').Order) => void} actions.order
+ * @param {(words: string) => void} actions.search
  * @param {() => void} actions.below
+ * @param {() => void} actions.views
  */
 export function createInbox(i18n, actions) {
     const { t } = i18n;
-    const view = h('select', { id: 'view',
-                               onchange: () => actions.view(view.value) },
-                   ...Object.keys(VIEWS).map(
-                       (name) => h('option', { value: name },
-                                   t(`inbox.${name}`))));
-    const list = h('ul', { class: 'inbox' });
-    const empty = h('p', { class: 'empty' });
-    const more = h('button', { type: 'button', class: 'earlier',
-                               onclick: actions.below },
-                   t('inbox.earlier'));
+    /** @type {import('./console-state.js').ConsoleState | null} */
+    let now = null;
+    /** @type {unknown[]} */
+    let drawn = [];
+    let selected = '';
+
+    const field = h('input', { type: 'search', id: 'search',
+                               autocomplete: 'off', spellcheck: 'false',
+                               'aria-describedby': 'grammar',
+                               placeholder: t('search.label'),
+                               'aria-label': t('search.label') });
+    const search = h('form', { role: 'search', class: 'search' }, field,
+                     h('p', { class: 'hidden', id: 'grammar' },
+                       t('search.grammar')));
+    const order = h('select', {
+        id: 'order',
+        onchange: () => actions.order(
+            /** @type {import('./console-list.js').Order} */ (order.value)),
+    }, ...ORDERS.map((name) => h('option', { value: name },
+                                 t(`order.${name}`))));
+    const title = h('h2', { id: 'view' }, h('bdi', {}));
+    const back = h('button', { type: 'button', class: 'back',
+                               onclick: actions.views }, t('views.label'));
+    const rows = createWindow({
+        create: createItem,
+        update: (node, it) => updateItem(node, it, now, i18n),
+        onend: () => now?.more && actions.below(),
+    });
+    const empty = h('p', { class: 'empty', role: 'status' });
     const element = h('nav', { class: 'pane list',
                                'aria-label': t('inbox.label') },
-                      h('div', { class: 'views' },
-                        h('label', { for: 'view' }, t('inbox.view')), view),
-                      list, empty, more);
+                      h('div', { class: 'find' }, back, search,
+                        h('div', { class: 'row' }, title,
+                          h('label', { for: 'order', class: 'hidden' },
+                            t('order.label')), order)),
+                      empty, rows.element);
+
+    search.addEventListener('submit', (event) => {
+        event.preventDefault();
+        actions.search(field.value.trim());
+    });
+
+    field.addEventListener('search', () =>
+        field.value || now?.view.name !== 'search' || actions.search(''));
 
     return {
         element,
-        focus: () => view.focus(),
+        focus: rows.focus,
+        search: () => field.select(),
 
         /** @param {import('./console-state.js').ConsoleState} state */
         update(state) {
-            const items = state.list ? ordered(state.list) : [];
+            const { list, view, bad } = state;
+            const seen = [list, state.order, state.selected, view, i18n,
+                          state.more, bad, state.agent];
 
-            view.value = state.view;
-            keyed(list, items, (it) => it.id, createItem,
-                  (node, it) => updateItem(node, it, state.selected, i18n));
+            if (seen.every((it, i) => it === drawn[i])) {
+                return;
+            }
+
+            if (view !== drawn[3]) {
+                field.value = view.name === 'search' ? view.value : '';
+            }
+
+            now = state;
+            drawn = seen;
+
+            const items = list ? ordered(list, state.order) : [];
+
+            order.value = state.order;
+            text(title.children[0], plainName(viewName(state, i18n)));
             text(empty, items.length ? ''
-                        : t(state.list ? 'inbox.empty' : 'inbox.starting'));
-            attr(list, 'hidden', items.length === 0);
+                        : t(!list ? 'inbox.starting'
+                            : bad ? 'search.bad'
+                            : 'inbox.empty'));
             attr(empty, 'hidden', items.length > 0);
-            attr(more, 'hidden', !state.more);
+            attr(rows.element, 'hidden', items.length === 0);
+            rows.update(items);
+
+            if (state.selected !== selected) {
+                selected = state.selected;
+                rows.reveal(selected);
+            }
         },
     };
 }
 
 
+/**
+ * @param {import('./console-state.js').ConsoleState} state
+ * @param {Wording} i18n
+ */
+export function viewName({ view, desk }, { t }) {
+    const { name, value } = view;
+
+    switch (name) {
+
+    case 'status':
+        return t(`status.${value}`);
+
+    case 'team':
+        return desk.teams.find(({ id }) => id === value)?.name || '';
+
+    case 'label':
+        return value;
+
+    case 'search':
+        return t('search.found');
+
+    default:
+        return t(`inbox.${name}`);
+    }
+}
+
+
 /** @param {Summary} item */
 function createItem(item) {
-    return h('li', {},
-             h('a', { class: 'item', href: `#${item.id}` },
+    return h('li', { 'data-id': item.id },
+             h('a', { class: 'item' },
                h('span', { class: 'row' },
                  h('bdi', { class: 'name' }), h('time', {})),
                h('span', { class: 'row' },
@@ -63,6 +147,8 @@ function createItem(item) {
                  h('span', { class: 'count' })),
                h('span', { class: 'row small' },
                  h('span', { class: 'status' }),
+                 h('span', { class: 'urgency' }),
+                 h('span', { class: 'tags' }),
                  h('bdi', { class: 'assignee' }))));
 }
 
@@ -70,27 +156,40 @@ function createItem(item) {
 /**
  * @param {HTMLElement} node
  * @param {Summary} item
- * @param {string} selected
- * @param {I18n} i18n
+ * @param {import('./console-state.js').ConsoleState | null} state
+ * @param {Wording} i18n
  */
-function updateItem(node, item, selected, i18n) {
+function updateItem(node, item, state, i18n) {
     const link = node.children[0];
     const [top, middle, bottom] = link.children;
-    const at = item.last?.created_at || '';
+    const [status, urgency, tags, assignee] = bottom.children;
+    const { priority, last } = item;
+    const at = last?.created_at || '';
+    const view = state?.view || { name: 'all', value: '' };
+    /* What was found, until something else is said. */
+    const found = view.name === 'search' && item.in === undefined
+                  ? item.match?.text : '';
 
-    attr(link, 'aria-current', item.id === selected ? 'true' : null);
+    attr(link, 'href', routeTo(view, item.id));
+    attr(link, 'aria-current', item.id === state?.selected ? 'true' : null);
     attr(link, 'class', item.unread > 0 ? 'item unread' : 'item');
     text(top.children[0], visitorName(item.visitor, i18n));
     text(top.children[1], i18n.time(at));
     attr(top.children[1], 'datetime', at || null);
-    text(middle.children[0], (item.last?.text || '').slice(0, 200));
+    text(middle.children[0], (found || last?.text || '').slice(0, 200));
     text(middle.children[1], item.unread > 0
          ? i18n.t('inbox.unread', { count: item.unread }) : '');
     attr(middle.children[1], 'hidden', item.unread <= 0);
-    text(bottom.children[0], i18n.t(`status.${item.status}`));
-    attr(bottom.children[0], 'data-status', item.status);
-    text(bottom.children[1], item.assignee
-         ? plainName(item.assignee.name || '') : i18n.t('talk.unassigned'));
+    text(status, i18n.t(`status.${item.status}`));
+    attr(status, 'data-status', item.status);
+    text(urgency, priority ? i18n.t(`priority.${priority}`) : '');
+    attr(urgency, 'data-priority', priority || null);
+    keyed(tags, (item.labels || []).slice(0, MOST_LABELS), (it) => it,
+          (it) => h('bdi', { class: 'tag' }, plainName(it)), () => {});
+    text(assignee, item.assignee
+         ? plainName(item.assignee.name || '')
+         : item.team ? plainName(item.team.name || '')
+         : i18n.t('talk.unassigned'));
 }
 
 
@@ -98,7 +197,7 @@ function updateItem(node, item, selected, i18n) {
  * What to call a visitor: the name, else the end of the id.
  *
  * @param {Named} visitor
- * @param {I18n} i18n
+ * @param {Wording} i18n
  */
 export function visitorName(visitor, i18n) {
     return plainName(visitor.name || '')

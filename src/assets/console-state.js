@@ -1,8 +1,12 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
+import { ALL } from './console-route.js';
 import { acknowledged, changed, without } from './outgoing.js';
+import { belongs, later, merged } from './console-list.js';
 import { alone, earlierPage, known, lastPage, newTalk, nextPage, readMarks,
          readUpTo, withSignal, withState } from './talk.js';
+
+export { ordered } from './console-list.js';
 
 /*
  * What the console knows, as a pure function of what happened.
@@ -14,8 +18,13 @@ import { alone, earlierPage, known, lastPage, newTalk, nextPage, readMarks,
  * @property {'starting' | 'signin' | 'in'} phase
  * @property {Agent | null} agent
  * @property {{busy: boolean, problem: string | null}} signin
- * @property {string} view
+ * @property {string} invitation the token of a set-up link, or ''
+ * @property {import('./console-route.js').View} view
+ * @property {import('./console-list.js').Order} order
+ * @property {string} page a page of the settings, or ''
+ * @property {Desk} desk who and what there is to choose from
  * @property {Record<string, Summary> | null} list null until it is loaded
+ * @property {boolean} bad whether what is searched for makes no sense
  * @property {boolean} more whether there are conversations below the list
  * @property {string} selected a conversation id, or ''
  * @property {Summary | null} conversation the selected one
@@ -23,6 +32,9 @@ import { alone, earlierPage, known, lastPage, newTalk, nextPage, readMarks,
  * @property {Outgoing[]} outgoing of all conversations
  * @property {{inbox: Line, talk: Line}} lines
  * @property {string | null} problem a problem code
+ * @property {string | null} won who has got what was to be assigned
+ * @property {number} away since when nothing can be changed, in ms since
+ *     1970, or 0
  */
 
 /**
@@ -31,9 +43,16 @@ import { alone, earlierPage, known, lastPage, newTalk, nextPage, readMarks,
  *     | {type: 'refused', problem: string}
  *     | {type: 'signedin', agent: Agent}
  *     | {type: 'signedout', problem: string | null}
- *     | {type: 'view', view: string}
- *     | {type: 'inbox', page: InboxPage, first: boolean}
- *     | {type: 'below', conversations: Summary[], more: boolean}
+ *     | {type: 'invited', token: string}
+ *     | {type: 'view', view: import('./console-route.js').View}
+ *     | {type: 'order', order: import('./console-list.js').Order}
+ *     | {type: 'settings', page: string}
+ *     | {type: 'desk', desk: Partial<Desk>}
+ *     | {type: 'found', conversations: Summary[], more: boolean,
+ *        fresh: boolean, bad?: boolean}
+ *     | {type: 'won', by: string}
+ *     | {type: 'away', now: number}
+ *     | {type: 'inbox', page: InboxPage}
  *     | {type: 'selected', id: string}
  *     | {type: 'loaded', id: string, conversation: Summary, page: Page,
  *        read: Record<string, number>}
@@ -52,26 +71,20 @@ import { alone, earlierPage, known, lastPage, newTalk, nextPage, readMarks,
  *     | {type: 'discarded', id: string}} ConsoleEvent
  */
 
-/** The filters of each view of the inbox. */
-/** @type {Record<string, Record<string, string>>} */
-export const VIEWS = {
-    all: {},
-    open: { status: 'open' },
-    mine: { assignee: 'me' },
-    none: { assignee: 'none', status: 'open' },
-    resolved: { status: 'resolved' },
-};
-
 const UP = { up: true, since: 0 };
-const RANK = ['open', 'pending', 'snoozed', 'resolved'];
 
 /** @type {ConsoleState} */
 export const INITIAL = {
     phase: 'starting',
     agent: null,
     signin: { busy: false, problem: null },
-    view: 'all',
+    invitation: '',
+    view: ALL,
+    order: 'newest',
+    page: '',
+    desk: { agents: [], teams: [], labels: [], canned: [] },
     list: null,
+    bad: false,
     more: false,
     selected: '',
     conversation: null,
@@ -79,6 +92,8 @@ export const INITIAL = {
     outgoing: [],
     lines: { inbox: UP, talk: UP },
     problem: null,
+    won: null,
+    away: 0,
 };
 
 
@@ -97,18 +112,40 @@ export function reduce(state, event) {
     case 'signedout':
         return reduceSession(state, event);
 
+    case 'invited':
+        return { ...state, invitation: event.token };
+
     case 'view':
-        return { ...state, view: event.view, list: null, more: false };
+        return { ...state, view: event.view, list: null, more: false,
+                 bad: false };
+
+    case 'order':
+        return { ...state, order: event.order, list: null, more: false };
+
+    case 'settings':
+        return { ...state, page: event.page };
+
+    case 'desk':
+        return { ...state, desk: { ...state.desk, ...event.desk } };
 
     case 'inbox':
         return reduceInbox(state, event);
 
-    case 'below':
-        return { ...state, more: event.more,
-                 list: merged(state.list || {}, event.conversations) };
+    case 'found':
+        return reduceFound(state, event);
+
+    case 'won':
+        return { ...state, won: event.by };
+
+    case 'away':
+        return (state.away > 0) === (event.now > 0) ? state
+               : { ...state, away: event.now,
+                   problem: state.problem === 'unavailable' ? null
+                            : state.problem };
 
     case 'selected':
         return { ...state, selected: event.id, talk: null, problem: null,
+                 won: null,
                  conversation: state.list?.[event.id] || null,
                  lines: { ...state.lines, talk: UP } };
 
@@ -120,7 +157,7 @@ export function reduce(state, event) {
                          ? alone(state.talk) : state.talk };
 
     case 'problem':
-        return { ...state, problem: event.problem };
+        return { ...state, problem: event.problem, won: null };
 
     case 'queued':
         return { ...state, problem: null,
@@ -162,14 +199,14 @@ function reduceSession(state, event) {
         /* What another agent has left behind is not shown. */
         return {
             ...(state.agent?.id === event.agent.id
-                ? state : { ...INITIAL, selected: state.selected }),
+                ? state : afresh(state)),
             phase: 'in', agent: event.agent, list: null,
             signin: INITIAL.signin, lines: INITIAL.lines,
         };
 
     case 'signedout':
-        return { ...(event.problem === null ? INITIAL : state),
-                 selected: state.selected, phase: 'signin',
+        return { ...(event.problem === null ? afresh(state) : state),
+                 phase: 'signin',
                  signin: { busy: false, problem: event.problem } };
 
     default:
@@ -179,27 +216,62 @@ function reduceSession(state, event) {
 
 
 /**
+ * Nothing but what the address says.
+ *
+ * @param {ConsoleState} state
+ * @returns {ConsoleState}
+ */
+function afresh({ selected, view, order, page, invitation }) {
+    return { ...INITIAL, selected, view, order, page, invitation };
+}
+
+
+/**
+ * What has happened anywhere in the inbox.
+ *
  * @param {ConsoleState} state
  * @param {Extract<ConsoleEvent, {type: 'inbox'}>} event
  * @returns {ConsoleState}
  */
 function reduceInbox(state, event) {
-    const { conversations, more } = event.page;
-    const list = merged(event.first ? {} : state.list || {}, conversations);
+    const { conversations } = event.page;
     const mine = conversations.find((it) => it.id === state.selected);
+    const had = state.list || {};
+    const all = merged(had, conversations);
+    const conversation = mine ? later(state.conversation, mine)
+                              : state.conversation;
 
-    for (const conversation of conversations) {
-        if (conversation.in === false) {
-            delete list[conversation.id];
+    /* A part of a list is none. */
+    if (state.list === null) {
+        return { ...state, conversation };
+    }
+
+    for (const { id, in: within } of conversations) {
+        if (within === false
+            || !belongs(state.view, all[id], state.agent?.id || '',
+                        Object.hasOwn(had, id)))
+        {
+            delete all[id];
         }
     }
 
-    return {
-        ...state, list,
-        more: event.first ? more : state.more,
-        conversation: mine ? later(state.conversation, mine)
-                           : state.conversation,
-    };
+    return { ...state, list: all, conversation };
+}
+
+
+/**
+ * A page of the list; the first one begins it anew.
+ *
+ * @param {ConsoleState} state
+ * @param {Extract<ConsoleEvent, {type: 'found'}>} event
+ * @returns {ConsoleState}
+ */
+function reduceFound(state, { conversations, more, fresh, bad = false }) {
+    const had = state.list || {};
+    const come = fresh ? conversations.map((it) => later(had[it.id], it))
+                       : conversations;
+
+    return { ...state, more, bad, list: merged(fresh ? {} : had, come) };
 }
 
 
@@ -304,40 +376,6 @@ function withConversation(state, conversation) {
 
 
 /**
- * @param {Record<string, Summary>} list
- * @param {Summary[]} conversations
- */
-function merged(list, conversations) {
-    const all = { ...list };
-
-    for (const conversation of conversations) {
-        all[conversation.id] = later(all[conversation.id] || null,
-                                     conversation);
-    }
-
-    return all;
-}
-
-
-/**
- * Of two summaries the one with the higher version, then the higher seq.
- *
- * @param {Summary | null} have
- * @param {Summary} come
- */
-function later(have, come) {
-    if (have === null || have.id !== come.id) {
-        return come;
-    }
-
-    const age = come.version - have.version
-                || (come.last?.seq || 0) - (have.last?.seq || 0);
-
-    return age < 0 ? have : { ...have, ...come };
-}
-
-
-/**
  * The agent as the sender of messages.
  *
  * @param {ConsoleState} state
@@ -346,19 +384,6 @@ function later(have, come) {
 export function self(state) {
     return { kind: 'agent', id: state.agent?.id || '',
              name: state.agent?.name };
-}
-
-
-/**
- * Open ones first, then by the last message.
- *
- * @param {Record<string, Summary>} list
- */
-export function ordered(list) {
-    return Object.values(list).sort(
-        (a, b) => RANK.indexOf(a.status) - RANK.indexOf(b.status)
-                  || (b.last?.created_at || '')
-                     .localeCompare(a.last?.created_at || ''));
 }
 
 

@@ -1,28 +1,30 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 import { attr, h, text } from './kernel.js';
-import { createComposer } from './composer.js';
 import { createLog } from './log.js';
-import { problemText } from './i18n.js';
-import { createTyping, createTypingLine } from './typing.js';
+import { createReply } from './console-reply.js';
+import { createTypingLine } from './typing.js';
 import { names } from './names.js';
+import { plainName, problemText } from './i18n.js';
 import { self } from './console-state.js';
 import { visitorName } from './console-inbox.js';
-
-const MOST = 16384;
 
 
 /**
  * @typedef {object} TalkActions
- * @property {() => void} back
+ * @property {Api} api
+ * @property {ReturnType<typeof
+ *     import('./console-drafts.js').createKeeper>} keeper
+ * @property {() => void} [back]
+ * @property {() => void} [side]
  * @property {() => void} earlier
  * @property {(seq: number) => void} seen
  * @property {(id: string, on: boolean, internal: boolean) => boolean} typing
- * @property {(text: string, visibility: Outgoing['visibility']) => void} send
+ * @property {(text: string, visibility: Outgoing['visibility'],
+ *     attachments: Attachment[] | undefined) => void} send
  * @property {(id: string) => void} retry
  * @property {(id: string) => void} discard
- * @property {(change: {status?: Status, assignee?: string | null}) => void
- *     } change
+ * @property {(change: Change) => Promise<void>} change
  */
 
 
@@ -41,70 +43,113 @@ function file(it) {
                       download: drawn ? null : it.name },
                ...(drawn ? [h('img', { src: url, alt: '', width: it.width,
                                        height: it.height })] : []),
-               h('bdi', {}, it.name)));
+               h('bdi', {}, plainName(it.name))));
+}
+
+
+/**
+ * What has happened besides messages and changes of status and assignee.
+ *
+ * @param {ChatEvent} event
+ * @param {Wording} i18n
+ */
+export function told(event, { t, full }) {
+    const name = event.sender.name || t(`who.${event.sender.kind}`);
+    const { type, team, priority, labels, snoozed_until: until } = event;
+
+    return type !== 'change' ? '' : [
+        team && t('change.team', { name, team: team.name || '' }),
+        team === null && t('change.noteam', { name }),
+        priority !== undefined && t('change.priority', {
+            name, priority: t(`priority.${priority || 'normal'}`) }),
+        labels && (labels.length
+                   ? t('change.labels', { name, labels: labels.join(', ') })
+                   : t('change.nolabels', { name })),
+        until && t('change.until', { name, time: full(until) }),
+    ].filter(Boolean).join(' ');
 }
 
 
 /**
  * The selected conversation.
  *
- * @param {I18n} i18n
+ * @param {Wording} i18n
  * @param {TalkActions} actions
  */
 export function createTalk(i18n, actions) {
     const { t } = i18n;
-    /** What is typed but not sent, by conversation. */
-    /** @type {Map<string, string>} */
-    const drafts = new Map();
-    let shown = '';
     /** @type {import('./console-state.js').ConsoleState | null} */
     let now = null;
+    /** @type {unknown[]} what the log was last drawn of */
+    let logged = [];
 
     const log = createLog({
         i18n, label: t('log.label'), other: 'visitor',
         onearlier: actions.earlier, onseen: actions.seen,
         onretry: actions.retry, ondiscard: actions.discard, file,
+        told: (event) => told(event, i18n),
     });
-
-    const typing = createTyping((on) => actions.typing(shown, on,
-                                                       internal.checked));
+    const reply = createReply(i18n, actions);
     const typists = createTypingLine(i18n);
-    const internal = h('input', { type: 'checkbox', onchange: mode });
-    const composer = createComposer({
-        label: t('composer.reply'), send: t('composer.send'), most: MOST,
-        extra: [h('label', { class: 'toggle' }, internal,
-                  h('span', {}, t('composer.internal')))],
-        onsend: (value) => actions.send(value, internal.checked ? 'internal'
-                                                                : 'public'),
-        oninput(value) {
-            drafts.set(shown, value);
-            typing.input(value);
-        },
-    });
-
     const name = h('bdi', {});
     const verified = h('span', { class: 'badge' });
     const facts = h('p', { class: 'facts' });
-    const assign = h('button', { type: 'button', onclick: () =>
-        actions.change({ assignee: assigned() ? null
-                                   : now?.agent?.id || null }) });
-    const resolve = h('button', { type: 'button', onclick: () =>
-        actions.change({ status: now?.conversation?.status === 'resolved'
-                                 ? 'open' : 'resolved' }) });
+    const assign = h('button', { type: 'button', onclick: take });
+    const resolve = h('button', { type: 'button', onclick: finish });
+    const details = h('button', { type: 'button', onclick: actions.side,
+                                  'aria-controls': 'side' },
+                      t('side.label'));
     const back = h('button', { type: 'button', class: 'back',
                                onclick: actions.back }, t('talk.back'));
     const top = h('header', { class: 'head' }, back,
                   h('div', { class: 'title' },
                     h('h2', {}, name, ' ', verified), facts),
-                  h('div', { class: 'actions' }, assign, resolve));
+                  h('div', { class: 'actions' }, assign, resolve, details));
     const problem = h('p', { class: 'problem', role: 'alert' });
+    const anyway = h('button', { type: 'button', onclick: sendAnyway,
+                                 'aria-keyshortcuts': 'Alt+Enter' },
+                     t('stale.send'));
+    const stale = h('div', { class: 'stale', role: 'alert', hidden: true });
     const status = h('p', { class: 'empty', role: 'status' });
     const element = h('main', { class: 'pane talk' }, top, problem, status,
-                      log.element, typists.element, composer.element);
+                      log.element, typists.element, stale, reply.element);
+
+    function take() {
+        actions.change({ assignee: assigned() ? null
+                                   : now?.agent?.id || null });
+    }
+
+    function finish() {
+        actions.change({ status: now?.conversation?.status === 'resolved'
+                                 ? 'open' : 'resolved' });
+    }
+
+    /** What was held back as others had written meanwhile. */
+    function held() {
+        return (now?.outgoing || []).filter(
+            (item) => item.lane === now?.selected && item.reason === 'stale'
+                      && item.state === 'failed');
+    }
+
+    function sendAnyway() {
+        held().forEach((item) => actions.retry(item.id));
+        reply.focus();
+    }
 
     return {
         element,
-        focus: () => back.focus(),
+        focus: () => (back.offsetParent ? back : details).focus(),
+        reply,
+        log: log.element,
+        take,
+        finish,
+        sendAnyway,
+
+        /** The pane has become visible. */
+        shown: () => log.toEnd(),
+
+        /** @param {boolean} on whether the panel beside it is open */
+        expanded: (on) => attr(details, 'aria-expanded', String(on)),
 
         /** @param {import('./console-state.js').ConsoleState} state */
         update(state) {
@@ -112,17 +157,11 @@ export function createTalk(i18n, actions) {
             const ready = selected !== '' && talk !== null;
 
             now = state;
-
-            if (selected !== shown) {
-                typing.stop();
-                shown = selected;
-                internal.checked = false;
-                mode();
-                composer.set(drafts.get(selected) || '');
-            }
-
-            header(conversation, talk);
-            text(problem, state.problem === 'conflict' ? t('talk.conflict')
+            reply.update(state);
+            header(conversation, talk, state.away > 0);
+            text(problem, state.won
+                          ? t('talk.won', { name: state.won })
+                          : state.problem === 'conflict' ? t('talk.conflict')
                           : state.problem ? problemText(i18n, state.problem)
                           : '');
             text(status, selected === '' ? t('talk.none')
@@ -130,13 +169,45 @@ export function createTalk(i18n, actions) {
                          : t('talk.starting'));
             attr(status, 'hidden', ready);
             attr(log.element, 'hidden', !ready);
-            attr(composer.element, 'hidden', !ready);
+            attr(reply.element, 'hidden', !ready);
             attr(typists.element, 'hidden', !ready);
             typists.update(talk ? talk.typing : []);
-            log.update(talk, state.outgoing.filter(
-                           (item) => item.lane === selected), self(state));
+            warn();
+
+            const seen = [talk, selected, state.outgoing, state.agent];
+
+            if (!seen.every((it, i) => it === logged[i])) {
+                logged = seen;
+                log.update(talk, state.outgoing.filter(
+                               (item) => item.lane === selected), self(state));
+            }
         },
     };
+
+    /** Says who was quicker, with one key to send all the same. */
+    function warn() {
+        const item = held()[0];
+        const shown = stale.firstElementChild !== null;
+
+        attr(stale, 'hidden', !item);
+
+        if (item && !shown) {
+            const others = (now?.talk?.events || []).filter(
+                (event) => event.type === 'message'
+                           && event.sender.kind === 'agent'
+                           && event.sender.id !== now?.agent?.id
+                           && event.seq > (item.expected_seq || 0));
+
+            stale.replaceChildren(
+                h('p', {}, others.length
+                  ? t('stale.by', { name: names(others.slice(-1).map(
+                        (event) => event.sender), i18n) })
+                  : t('problem.stale')),
+                anyway);
+        } else if (!item && shown) {
+            stale.replaceChildren();
+        }
+    }
 
     function assigned() {
         return now?.conversation?.assignee?.id === now?.agent?.id;
@@ -145,8 +216,9 @@ export function createTalk(i18n, actions) {
     /**
      * @param {Summary | null} conversation
      * @param {Talk | null} talk
+     * @param {boolean} away
      */
-    function header(conversation, talk) {
+    function header(conversation, talk, away) {
         attr(top, 'hidden', conversation === null);
 
         if (conversation === null) {
@@ -168,6 +240,7 @@ export function createTalk(i18n, actions) {
         text(assign, t(assigned() ? 'talk.release' : 'talk.take'));
         text(resolve, t(conversation.status === 'resolved' ? 'talk.reopen'
                                                            : 'talk.resolve'));
+        assign.disabled = resolve.disabled = away;
     }
 
     /** @param {Person[]} here */
@@ -179,19 +252,5 @@ export function createTalk(i18n, actions) {
             ...(agents.length ? [t('talk.also', { count: agents.length,
                                         name: names(agents, i18n) })] : []),
         ];
-    }
-
-    /** A note must not be mistaken for a reply. */
-    function mode() {
-        const note = internal.checked;
-        const label = t(note ? 'composer.note' : 'composer.reply');
-        const send = t(note ? 'composer.save' : 'composer.send');
-
-        attr(composer.element, 'class', note ? 'composer noting'
-                                             : 'composer');
-        attr(composer.input, 'aria-label', label);
-        attr(composer.input, 'placeholder', label);
-        attr(composer.button, 'aria-label', send);
-        attr(composer.button, 'title', send);
     }
 }

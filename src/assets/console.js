@@ -2,35 +2,104 @@
 
 import * as calls from './calls.js';
 import { asProblem, createApi, Problem } from './api.js';
-import { delay, nap } from './backoff.js';
-import { createI18n } from './i18n.js';
+import { clock } from './backoff.js';
+import { createIdle } from './console-idle.js';
+import { createKeeper } from './console-drafts.js';
+import { createLive } from './console-live.js';
+import { createNotice } from './console-notice.js';
 import { createOutbox } from './outbox.js';
+import { createSession } from './console-session.js';
 import { createStore } from './kernel.js';
+import { createShared } from './shared.js';
+import { createStream } from './stream.js';
+import { createTabs } from './tabs.js';
 import { createView } from './console-view.js';
 import { head } from './talk.js';
 import { newOutgoing } from './outgoing.js';
-import { createStream } from './stream.js';
+import { ordered, ORDERS } from './console-list.js';
 import { uuid } from './uuid.js';
-import { INITIAL, reduce, VIEWS } from './console-state.js';
-import catalogue from './en-console.js';
-
-const CHANGES = ['status', 'assignment', 'change'];
-const ID = /^[0-9a-f-]{36}$/;
+import { INITIAL, reduce } from './console-state.js';
+import { ALL, parseRoute, routeTo, setupToken } from './console-route.js';
+import { chosen, loadWords } from './console-words.js';
 
 const base = new URL('..', import.meta.url).href;
 const api = createApi(base, { 'X-Chat-Role': 'agent' });
-const stream = createStream(api, 'agent');
-const i18n = createI18n('en', catalogue);
+const { url } = api;
+const name = `chat-console:${new URL(base).pathname}`;
+const stream = createShared(api, createTabs(name),
+                            () => createStream(api, 'agent'));
 const store = createStore(reduce, INITIAL);
+const keeper = createKeeper(`${name}#`);
+const lang = chosen(keeper.get('lang'), navigator.languages);
+const i18n = await loadWords(lang);
+const notice = createNotice({ i18n, keeper, open: show });
+const live = createLive({
+    api, stream, store, failed,
+    news: (page, first) => notice.news(page, store.get(), first),
+    fresh: () => session.desk(),
+});
+const session = createSession({ api, store, live, keeper, failed });
+
+const idle = createIdle({
+    keeper, clock, be: session.be,
+    state() {
+        const { phase, agent, desk } = store.get();
+
+        return phase === 'in'
+               ? desk.agents.find(({ id }) => id === agent?.id)?.availability
+               : undefined;
+    },
+});
+
+const outbox = createOutbox({
+    send,
+    change(id, change) {
+        if (change.reason === 'unavailable') {
+            live.check();
+        }
+
+        store.dispatch({ type: 'outgoing', id, change });
+    },
+    sent(item, ack) {
+        keeper.remove(item.id);
+        store.dispatch({ type: 'sent', item, ack });
+    },
+    refused(item, { body }) {
+        if (body.events) {
+            store.dispatch({ type: 'events', id: item.lane,
+                             events: body.events });
+        }
+    },
+});
+
+let changing = Promise.resolve();
+
+/* A plus is no blank in an address. */
+api.url = /** @type {Api['url']} */ ((path, query) => {
+    const it = url(path, query);
+
+    it.search = it.search.replaceAll('+', '%20');
+
+    return it;
+});
 
 const view = createView(i18n, {
-    signIn,
-    signOut,
-    view: (name) => store.dispatch({ type: 'view', view: name }),
-    below,
-    back() {
-        location.hash = '';
+    api, keeper, notice, session, store,
+    be(availability) {
+        idle.chosen();
+        session.be(availability);
     },
+    order(order) {
+        keeper.put('order', order);
+        store.dispatch({ type: 'order', order });
+    },
+    search(words) {
+        location.hash = routeTo(words ? { name: 'search', value: words }
+                                      : ALL);
+    },
+    below: live.below,
+    show,
+    step,
     earlier,
     seen(seq) {
         const { talk } = store.get();
@@ -45,16 +114,17 @@ const view = createView(i18n, {
 
         return true;
     },
-    send(text, visibility) {
+    send(text, visibility, attachments) {
         const { talk } = store.get();
 
         if (talk) {
             const item = {
                 ...newOutgoing(uuid(), talk.id, text, visibility,
                                new Date().toISOString()),
-                expected_seq: head(talk),
+                expected_seq: head(talk), attachments,
             };
 
+            keeper.add(item);
             store.dispatch({ type: 'queued', item });
             outbox.add(item);
         }
@@ -65,103 +135,34 @@ const view = createView(i18n, {
         outbox.retry(id, { expected_seq: talk ? head(talk) : undefined });
     },
     discard(id) {
+        keeper.remove(id);
         outbox.discard(id);
         store.dispatch({ type: 'discarded', id });
     },
     change,
 });
 
-const outbox = createOutbox({
-    send,
-    change: (id, change) => store.dispatch({ type: 'outgoing', id, change }),
-    sent: (item, ack) => store.dispatch({ type: 'sent', item, ack }),
-    refused(item, { body }) {
-        if (body.events) {
-            store.dispatch({ type: 'events', id: item.lane,
-                             events: body.events });
-        }
-    },
-});
 
-/** @type {Subscription | null} */
-let inbox = null;
-let inboxOf = '';
-/** @type {Subscription | null} */
-let line = null;
-let lineOf = '';
-let leaving = false;
-/** @type {string | null} */
-let bottom = null;
-let loading = '';
-let pause = nap(0);
-
-
-/** Asks who is signed in, until there is an answer. */
-async function start() {
-    for (let failures = 0; ; ) {
-        store.dispatch({ type: 'starting', up: failures === 0,
-                         now: Date.now() });
-
-        try {
-            const { agent } = await api.call('GET', 'agent/session');
-
-            store.dispatch({ type: 'signedin', agent });
-            return;
-        } catch (error) {
-            const problem = asProblem(error);
-
-            if (!problem.passing) {
-                store.dispatch({ type: 'signedout', problem: null });
-                return;
-            }
-
-            failures++;
-            pause = nap(delay(failures, problem.retryAfter));
-            await pause.done;
-        }
-    }
+/** @param {string} id of a conversation, '' for the list alone */
+function show(id) {
+    location.hash = routeTo(store.get().view, id);
 }
 
 
 /**
- * @param {string} email
- * @param {string} password
+ * To the next conversation of the list, or to the one before.
+ *
+ * @param {number} by
  */
-async function signIn(email, password) {
-    if (store.get().signin.busy) {
-        return;
+function step(by) {
+    const { list, order, selected } = store.get();
+    const items = list ? ordered(list, order) : [];
+    const at = items.findIndex((it) => it.id === selected);
+    const item = items[at < 0 ? 0 : at + by];
+
+    if (item) {
+        show(item.id);
     }
-
-    store.dispatch({ type: 'signing' });
-
-    try {
-        const { agent } = await api.call('POST', 'agent/session',
-                                         { body: { email, password } });
-
-        store.dispatch({ type: 'signedin', agent });
-    } catch (error) {
-        const { status, code } = asProblem(error);
-
-        store.dispatch({ type: 'refused',
-                         problem: status === 401 ? 'wrong' : code });
-    }
-}
-
-
-/** The lines are closed first: a session that has ended is no problem. */
-async function signOut() {
-    leaving = true;
-    connect();
-
-    try {
-        await api.call('DELETE', 'agent/session');
-        store.dispatch({ type: 'signedout', problem: null });
-    } catch (error) {
-        failed(error);
-    }
-
-    leaving = false;
-    connect();
 }
 
 
@@ -181,8 +182,8 @@ async function send(item) {
         }
     }
 
-    ended();
-    await signedIn();
+    session.ended();
+    await session.begun();
 
     if (store.get().agent?.id !== author) {
         throw new Problem(403, { code: 'forbidden' });
@@ -192,29 +193,32 @@ async function send(item) {
 }
 
 
-/** @returns {Promise<void>} */
-function signedIn() {
-    return new Promise((resolve) => {
-        const stop = store.subscribe((state) => {
-            if (state.phase === 'in') {
-                stop();
-                resolve();
-            }
-        });
-    });
+/**
+ * What is changed in quick succession is changed one after the other.
+ *
+ * @param {Change} wanted
+ */
+function change(wanted) {
+    const { selected } = store.get();
+
+    changing = changing.then(() => attempt(selected, wanted));
+
+    return changing;
 }
 
 
 /**
  * Changes the conversation as the agent sees it; if it is not like that any
- * more, shows it as it is.
+ * more, shows it as it is, and who has it.
  *
- * @param {{status?: Status, assignee?: string | null}} wanted
+ * @param {string} id
+ * @param {Change} wanted
  */
-async function change(wanted) {
-    const { conversation } = store.get();
+async function attempt(id, wanted) {
+    const { conversation: open, list } = store.get();
+    const conversation = open?.id === id ? open : list?.[id];
 
-    if (conversation === null) {
+    if (!conversation) {
         return;
     }
 
@@ -228,6 +232,7 @@ async function change(wanted) {
         store.dispatch({ type: 'conversation', conversation: now });
     } catch (error) {
         const { body } = asProblem(error);
+        const winner = body.conversation?.assignee;
 
         if (body.conversation) {
             store.dispatch({ type: 'conversation',
@@ -235,6 +240,12 @@ async function change(wanted) {
         }
 
         failed(error);
+
+        if (wanted.assignee !== undefined && winner
+            && winner.id !== conversation.assignee?.id)
+        {
+            store.dispatch({ type: 'won', by: winner.name || winner.id });
+        }
     }
 }
 
@@ -253,178 +264,98 @@ async function earlier() {
 }
 
 
-/** The conversations below those of the list. */
-async function below() {
-    const { view: name } = store.get();
-    const query = VIEWS[name];
-
-    try {
-        bottom = bottom || (await api.call('GET', 'conversations',
-                                           { query })).page;
-
-        const { conversations, more, page } = await api.call(
-            'GET', 'conversations', { query: { ...query, before: bottom } });
-
-        if (store.get().view === name) {
-            bottom = page;
-            store.dispatch({ type: 'below', conversations, more });
-        }
-    } catch (error) {
-        failed(error);
-    }
-}
-
-
-/** Reads the selected conversation. */
-async function load() {
-    const { phase, selected, talk } = store.get();
-    const wanted = phase === 'in' && talk === null ? selected : '';
-
-    if (wanted === loading) {
-        return;
-    }
-
-    loading = wanted;
-
-    for (let failures = 1; loading === wanted && wanted !== ''; failures++) {
-        try {
-            const { conversation, page } = await calls.load(api, wanted);
-
-            store.dispatch({ type: 'loaded', id: wanted, conversation, page,
-                             read: /** @type {any} */ (conversation).read
-                                   || {} });
-            return;
-        } catch (error) {
-            const problem = asProblem(error);
-
-            if (loading === wanted) {
-                failed(error);
-            }
-
-            if (!problem.passing) {
-                return;
-            }
-
-            await nap(delay(failures, problem.retryAfter)).done;
-        }
-    }
-}
-
-
-/** @param {string} id */
-async function refresh(id) {
-    try {
-        store.dispatch({ type: 'conversation', conversation:
-                         await api.call('GET', `conversations/${id}`) });
-    } catch (error) {
-        failed(error);
-    }
-}
-
-
-/** Keeps the two lines as the state wants them. */
-function connect() {
-    const { phase, view: name, selected, talk, agent } = store.get();
-    const inside = phase === 'in' && agent !== null && !leaving;
-    const list = inside ? `${agent.id}/${name}` : '';
-    const open = inside && talk !== null && talk.id === selected
-                 ? `${agent.id}/${talk.id}` : '';
-
-    if (list !== inboxOf) {
-        inbox?.close();
-        inboxOf = list;
-        bottom = null;
-        inbox = list === '' ? null : followInbox(name);
-    }
-
-    if (open !== lineOf) {
-        line?.close();
-        lineOf = open;
-        line = open === '' || talk === null ? null : followTalk(talk);
-    }
-
-    /* The next agent has a connection of his own. */
-    if (!inside) {
-        stream.close();
-    }
-}
-
-
-/** @param {string} name */
-function followInbox(name) {
-    return stream.subscribe({ inbox: '', filter: VIEWS[name] }, {
-        inbox(page, first) {
-            bottom = first ? null : bottom;
-            store.dispatch({ type: 'inbox', page, first });
-        },
-        line: (up) => store.dispatch({ type: 'line', of: 'inbox', up,
-                                       now: Date.now() }),
-        end: failed,
-    });
-}
-
-
-/** @param {Talk} talk */
-function followTalk(talk) {
-    return stream.subscribe({ conversation: talk.id, since: talk.next }, {
-        page(page) {
-            store.dispatch({ type: 'page', page });
-
-            /* Such an event does not carry the version. */
-            if (page.events.some((event) => CHANGES.includes(event.type))) {
-                refresh(talk.id);
-            }
-        },
-        state: (state) => store.dispatch({ type: 'state', state }),
-        signal: (signal) => store.dispatch({ type: 'signal', signal }),
-        line: (up) => store.dispatch({ type: 'line', of: 'talk', up,
-                                       now: Date.now() }),
-        end: failed,
-    });
-}
-
-
 /** @param {unknown} error */
 function failed(error) {
     const { status, code } = asProblem(error);
 
     if (status === 401) {
-        ended();
-    } else {
-        store.dispatch({ type: 'problem', problem: code });
+        session.ended();
+        return;
+    }
+
+    if (status === 503) {
+        live.check();
+    }
+
+    store.dispatch({ type: 'problem', problem: code });
+}
+
+
+/** What the address says. */
+function follow() {
+    const state = store.get();
+    const token = setupToken(location.hash);
+
+    if (token) {
+        /* Not for the history of the browser. */
+        history.replaceState(null, '', location.pathname);
+        store.dispatch({ type: 'invited', token });
+        return;
+    }
+
+    const { view: wanted, id, page } = parseRoute(location.hash);
+
+    if (page !== state.page) {
+        store.dispatch({ type: 'settings', page });
+    }
+
+    if (wanted && routeTo(wanted) !== routeTo(state.view)) {
+        store.dispatch({ type: 'view', view: wanted });
+    }
+
+    if (!page && id !== state.selected) {
+        store.dispatch({ type: 'selected', id });
     }
 }
 
 
-function ended() {
-    if (store.get().phase === 'in') {
-        store.dispatch({ type: 'signedout', problem: 'ended' });
+/* What was not taken before the page went is sent now. */
+let owner = '';
+
+store.subscribe(({ phase, agent }) => {
+    const id = phase === 'in' && agent ? agent.id : '';
+
+    if (id && id !== owner) {
+        owner = id;
+        keeper.owner(id);
+
+        for (const item of keeper.unsent()) {
+            store.dispatch({ type: 'queued', item });
+            outbox.add(item);
+        }
     }
+});
+
+const order = ORDERS.find((it) => it === keeper.get('order'));
+
+if (order) {
+    store.dispatch({ type: 'order', order });
 }
 
-
-function select() {
-    const id = location.hash.slice(1);
-    const selected = ID.test(id) ? id : '';
-
-    if (selected !== store.get().selected) {
-        store.dispatch({ type: 'selected', id: selected });
-    }
+for (const event of ['keydown', 'pointerdown', 'focus']) {
+    window.addEventListener(event, idle.touch, { capture: true,
+                                                 passive: true });
 }
-
 
 function wake() {
-    pause.wake();
+    session.wake();
     outbox.wake();
     stream.wake();
 }
 
-
 store.subscribe(view.update);
-store.subscribe(connect);
-store.subscribe(load);
-window.addEventListener('hashchange', select);
+store.subscribe(live.update);
+store.subscribe(notice.update);
+window.addEventListener('hashchange', follow);
 window.addEventListener('online', wake);
+
+/* The other tabs need not go on for this one. */
+window.addEventListener('pagehide', () => stream.close());
+window.addEventListener('pageshow', ({ persisted }) => {
+    if (persisted) {
+        location.reload();
+    }
+});
 document.addEventListener('visibilitychange', wake);
-select();
-start();
+follow();
+session.start();

@@ -34,6 +34,8 @@ const RUN = 300000;
  * @param {(id: string) => void} options.onretry
  * @param {(id: string) => void} options.ondiscard
  * @param {(it: Attachment) => Node} options.file shows an attachment
+ * @param {(event: ChatEvent) => string} [options.told] what is said of an
+ *     event of any other type, '' for nothing
  * @param {(event: ChatEvent) => Node} [options.card] shows what it asks
  */
 export function createLog(options) {
@@ -91,7 +93,7 @@ export function createLog(options) {
          * @param {Person} me
          */
         update(talk, outgoing, me) {
-            const lines = toLines(talk, outgoing, me);
+            const lines = toLines(talk, outgoing, me, options.told);
             const id = talk?.id ?? '';
             const another = id !== shown;
             const follow = another || atEnd(element)
@@ -110,7 +112,7 @@ export function createLog(options) {
             keyed(list, lines, (line) => line.key,
                   (line) => createLine(line, options),
                   (node, line, before) => updateLine(node, line, before, read,
-                                                     i18n));
+                                                     options));
 
             if (another || grown) {
                 requestAnimationFrame(() => {
@@ -168,13 +170,15 @@ function atEnd(element) {
  * @param {Talk | null} talk
  * @param {Outgoing[]} outgoing
  * @param {Person} me
+ * @param {(event: ChatEvent) => string} [told]
  * @returns {Line[]}
  */
-function toLines(talk, outgoing, me) {
+function toLines(talk, outgoing, me, told) {
     const events = talk ? talk.events : [];
     const kept = events.filter((event) => said(event)
                                           || event.type === 'status'
-                                          || event.type === 'assignment');
+                                          || event.type === 'assignment'
+                                          || told?.(event));
 
     return [
         ...kept.map((event) => ({
@@ -232,11 +236,12 @@ function createLine(line, options) {
  * @param {Line} line
  * @param {Line | null} before
  * @param {number} read
- * @param {I18n} i18n
+ * @param {Parameters<typeof createLog>[0]} options
  */
-function updateLine(node, line, before, read, i18n) {
+function updateLine(node, line, before, read, { i18n, told }) {
     if (line.event && !said(line.event)) {
-        text(node.children[0], changeText(line.event, i18n));
+        text(node.children[0],
+             told?.(line.event) || changeText(line.event, i18n));
         return;
     }
 

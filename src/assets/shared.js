@@ -11,7 +11,9 @@ import { uuid } from './uuid.js';
  * One stream for all tabs of a browser.  The tab that holds the lock leads:
  * it has the stream and repeats to the others what comes.  A tab that joins a
  * conversation which the leader has already reads what it missed by itself,
- * while it holds back what is repeated meanwhile.
+ * while it holds back what is repeated meanwhile.  An inbox, of which there
+ * is one, goes by the name of no conversation, and is read by whoever is told
+ * that it begins anew.
  */
 
 const PATIENCE = 5000;
@@ -19,7 +21,8 @@ const RETRY = 2000;
 
 
 /**
- * @typedef {{topic: Topic, sink: Sink, held: Page[] | null, live: boolean,
+ * @typedef {{topic: Topic & {conversation: string}, sink: Sink,
+ *            held: Page[] | null, live: boolean,
  *            retry: () => void}} Follower
  * @typedef {{line: Subscription, tabs: Set<string>, up: boolean,
  *            talk: Talk}} Led
@@ -116,7 +119,7 @@ export function createShared(api, tabs,
 
     /** @param {Follower} one */
     function join(one) {
-        const { conversation = '', since = '' } = one.topic;
+        const { conversation, since = '' } = one.topic;
 
         one.live = false;
         one.held = null;
@@ -158,38 +161,40 @@ export function createShared(api, tabs,
         /** @type {Led} */
         const one = { line: { close() {}, wake() {} }, tabs: new Set([tab]),
                       up: true, talk: newTalk(conversation) };
-        const say = (/** @type {string} */ what, /** @type {any} */ more) =>
+        const say = (/** @type {string} */ what,
+                     /** @type {any[]} */ ...args) =>
             led.get(conversation) === one
-            && tell({ stream: what, conversation, ...more });
+            && tell({ stream: what, conversation, args });
 
         led.set(conversation, one);
         tell({ stream: 'joined', conversation, tab, fresh: true });
 
         const line = /** @type {Stream} */ (stream).subscribe(
-            { conversation, since },
+            conversation ? { conversation, since } : { inbox: '', filter: {} },
             {
-                page: (page) => say('page', { page }),
+                page: (page) => say('page', page),
+                inbox: (page, first) => say('inbox', page, first),
 
                 state(state) {
                     one.talk = withState(one.talk, state);
-                    say('state', { state });
+                    say('state', state);
                 },
 
                 signal(signal) {
                     one.talk = withSignal(one.talk, signal);
-                    say('signal', { signal });
+                    say('signal', signal);
                 },
 
                 line(up) {
                     one.up = up;
                     one.talk = up ? one.talk : alone(one.talk);
-                    say('line', { up });
+                    say('line', up);
                 },
 
                 end(error) {
                     const { status, code } = asProblem(error);
 
-                    say('end', { status, code });
+                    say('end', status, { code });
                     led.delete(conversation);
                 },
             });
@@ -220,6 +225,7 @@ export function createShared(api, tabs,
      */
     function hear(one, message) {
         const { sink } = one;
+        const { args } = message;
 
         switch (message.stream) {
 
@@ -233,34 +239,35 @@ export function createShared(api, tabs,
                 return;
             }
 
-            one.held = [];
             sink.line(message.up);
+
+            if (!one.topic.conversation) {
+                one.live = true;
+                sink.inbox?.(/** @type {any} */ ({ conversations: [] }), true);
+                return;
+            }
+
+            one.held = [];
             sink.state?.(message.state);
             catchUp(one);
             return;
 
         case 'page':
             if (one.held) {
-                one.held.push(message.page);
+                one.held.push(args[0]);
             } else if (one.live) {
-                deliver(one, message.page);
+                deliver(one, args[0]);
             }
             return;
 
         case 'end':
             mine.delete(one);
-            sink.end(new Problem(message.status, { code: message.code }));
+            sink.end(new Problem(args[0], args[1]));
             return;
         }
 
         if (one.live || one.held) {
-            if (message.stream === 'state') {
-                sink.state?.(message.state);
-            } else if (message.stream === 'signal') {
-                sink.signal?.(message.signal);
-            } else if (message.stream === 'line') {
-                sink.line(message.up);
-            }
+            /** @type {any} */ (sink)[message.stream]?.(...args);
         }
     }
 
@@ -276,7 +283,7 @@ export function createShared(api, tabs,
     /** @param {Follower} one */
     async function catchUp(one) {
         const { held, topic, sink } = one;
-        const { conversation = '' } = topic;
+        const { conversation } = topic;
         const wanted = () => mine.has(one) && one.held === held;
 
         for (let more = true; more; ) {
@@ -328,8 +335,8 @@ export function createShared(api, tabs,
     return {
         subscribe(topic, sink) {
             /** @type {Follower} */
-            const one = { topic: { ...topic }, sink, held: null, live: false,
-                          retry() {} };
+            const one = { topic: { conversation: '', ...topic }, sink,
+                          held: null, live: false, retry() {} };
 
             mine.add(one);
             join(one);
@@ -337,7 +344,7 @@ export function createShared(api, tabs,
 
             return {
                 close() {
-                    const { conversation = '' } = one.topic;
+                    const { conversation } = one.topic;
 
                     one.retry();
 
@@ -374,7 +381,8 @@ export function createShared(api, tabs,
             if (stream) {
                 stream.typing(conversation, on, internal);
             } else {
-                calls.typing(api, conversation, { on });
+                calls.typing(api, conversation, {
+                    on, visibility: internal ? 'internal' : undefined });
             }
         },
 

@@ -248,6 +248,10 @@ export function createAttach({ adopt, attr, h, text, i18n, actions, composer,
                                       `Bearer ${api.token()}`);
             }
 
+            if (api.role) {
+                call.setRequestHeader('X-Chat-Role', api.role);
+            }
+
             call.upload.onprogress = ({ loaded, total }) => {
                 chip.bar.value = loaded / total;
             };

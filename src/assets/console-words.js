@@ -1,0 +1,49 @@
+/* Copyright (C) the ngx_http_chat_module authors */
+
+import { createI18n } from './i18n.js';
+import { LANGUAGES } from './console-names.js';
+import { part } from './part.js';
+import english from './en-console.js';
+
+/** @type {Record<string, () => Promise<{default: Catalogue}>>} */
+const OTHERS = {
+    ar: part((suffix) => import('./ar-console.js' + suffix)),
+    he: part((suffix) => import('./he-console.js' + suffix)),
+};
+
+
+/**
+ * The language of the page: what the agent has chosen, else the first of the
+ * browser's that there is.
+ *
+ * @param {string} choice
+ * @param {readonly string[]} wanted
+ */
+export function chosen(choice, wanted) {
+    return [choice, ...wanted].map((it) => it.slice(0, 2))
+           .find((it) => Object.hasOwn(LANGUAGES, it)) || 'en';
+}
+
+
+/**
+ * English words, if the others do not come.
+ *
+ * @param {string} lang
+ * @returns {Promise<Wording>}
+ */
+export async function loadWords(lang) {
+    /** @type {Catalogue} */
+    let catalogue = english;
+
+    try {
+        catalogue = OTHERS[lang] ? (await OTHERS[lang]()).default : english;
+    } catch {
+        /* so be it */
+    }
+
+    const day = new Intl.DateTimeFormat(lang, { dateStyle: 'medium',
+                                                timeStyle: 'short' });
+
+    return { ...createI18n(lang, catalogue),
+             full: (iso) => day.format(new Date(iso)) };
+}
