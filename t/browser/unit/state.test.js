@@ -194,9 +194,9 @@ test('widget: goes on with the latest that is not resolved', () => {
 
 test('console: a later summary wins, whichever comes first', () => {
     const state = run(desk, { type: 'signedin', agent },
-        { type: 'inbox', first: true, page: { next: '1', more: false,
-          conversations: [summary('t', { version: 3 })] } },
-        { type: 'inbox', first: false, page: { next: '2', more: false,
+        { type: 'found', fresh: true, more: false,
+          conversations: [summary('t', { version: 3 })] },
+        { type: 'inbox', page: { next: '2', more: false,
           conversations: [summary('t', { version: 2, unread: 9 })] } });
 
     assert.equal(state.list.t.version, 3);
@@ -207,9 +207,9 @@ test('console: a later summary wins, whichever comes first', () => {
 test('console: what leaves the filter leaves the list', () => {
     const state = run(desk, { type: 'signedin', agent },
         { type: 'selected', id: 't' },
-        { type: 'inbox', first: true, page: { next: '1', more: false,
-          conversations: [summary('t'), summary('u')] } },
-        { type: 'inbox', first: false, page: { next: '2', more: false,
+        { type: 'found', fresh: true, more: false,
+          conversations: [summary('t'), summary('u')] },
+        { type: 'inbox', page: { next: '2', more: false,
           conversations: [summary('t', { version: 2, in: false,
                                          status: 'resolved' })] } });
 
@@ -233,8 +233,8 @@ test('console: open ones first, then the latest', () => {
 
 test('console: signing out leaves nothing behind', () => {
     const state = run(desk, { type: 'signedin', agent },
-        { type: 'inbox', first: true, page: { next: '1', more: false,
-          conversations: [summary('t')] } },
+        { type: 'found', fresh: true, more: false,
+          conversations: [summary('t')] },
         { type: 'queued', item: newOutgoing('c', 't', 'x', 'public', '') },
         { type: 'signedout', problem: null });
 

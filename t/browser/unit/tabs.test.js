@@ -256,6 +256,55 @@ test('shared: a leader that is asleep loses the lead', async () => {
 });
 
 
+test('shared: an inbox is one, and begins anew for who joins', async () => {
+    const log = [];
+    const { tab } = browser();
+    const stream = fakeStream(log);
+    const make = () => stream.make();
+    const one = createShared({}, tab(), make, still);
+    const other = createShared({}, tab(), make, still);
+    const [first, second] = [[], []];
+    const inbox = (seen) => ({
+        ...listener(seen),
+        inbox: ({ conversations }, anew) => seen.push(
+            `${anew} ${conversations.join()}`),
+    });
+    const topic = { inbox: '', filter: {} };
+    const tell = (anew, ...conversations) => stream.sinks.get(undefined)
+        .inbox({ conversations, next: '', more: false }, anew);
+
+    const line = one.subscribe(topic, inbox(first));
+
+    await turns();
+    stream.sinks.get(undefined).line(true);
+    tell(true, 'a', 'b');
+    await turns();
+    other.subscribe(topic, inbox(second));
+    await turns();
+    tell(false, 'c');
+    await turns();
+    assert.deepEqual(first, ['up', 'true a,b', 'false c']);
+    assert.deepEqual(second, ['up', 'true ', 'false c']);
+
+    /* The typing of a note is that of a note in every tab. */
+    const said = [];
+    const third = createShared({ async call(...args) {
+        said.push(args[2].body);
+    } }, tab(), make, still);
+
+    third.typing('t', true, true);
+    assert.deepEqual(said, [{ on: true, visibility: 'internal' }]);
+
+    line.close();
+    one.close();
+    await turns();
+    tell(false, 'd');
+    await turns();
+    assert.equal(stream.made, 2);
+    assert.equal(second.at(-1), 'false d');
+});
+
+
 /* What is kept, for the tabs of one browser. */
 function shelf() {
     const lanes = new Map();

@@ -71,7 +71,7 @@ test('a name cannot turn the text around it', () => {
 
 
 /* The languages of each page, and of what the widget asks. */
-const languages = { widget: ['en', 'ar', 'he'], console: ['en'],
+const languages = { widget: ['en', 'ar', 'he'], console: ['en', 'ar', 'he'],
                     ask: ['en', 'ar', 'he'] };
 
 /* Forms of one or two things that may name them in a word. */

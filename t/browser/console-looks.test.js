@@ -1,0 +1,248 @@
+/*
+ * Copyright (C) the ngx_http_chat_module authors
+ */
+
+/*
+ * The console in every language and look, through axe-core; the pages of the
+ * settings; and a phone.
+ */
+
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { accessible, inLog, launch, open, shot } from './browser.js';
+import { as, consolePage, desk, leave, reply, visitor }
+    from './console-page.js';
+
+const mark = Date.now().toString(36);
+const SCHEMES = ['light', 'dark'];
+const PAGES = ['me', 'people', 'teams', 'labels', 'audit', 'canned'];
+const SAID = {
+    en: ['Hello, is the Heron lamp in stock?', 'Yes, two of them.'],
+    ar: ['مرحبًا، هل مصباح Heron متوفر؟', 'نعم، بقي اثنان.'],
+    he: ['שלום, האם המנורה Heron במלאי?', 'כן, נשארו שתיים.'],
+};
+
+/* What a label is in each language, from the catalogues themselves. */
+const WORDS = Object.fromEntries(await Promise.all(Object.keys(SAID).map(
+    async (lang) => [lang, (await import(
+        `../../src/assets/${lang}-console.js`)).default])));
+
+let browser;
+
+before(async () => {
+    browser = await launch();
+});
+
+after(() => browser?.close());
+
+
+for (const [lang, [asked, answered]] of Object.entries(SAID)) {
+    for (const colorScheme of SCHEMES) {
+        test(`every view, ${lang}, ${colorScheme}`, async () => {
+            const t = WORDS[lang];
+            const options = { locale: lang, colorScheme,
+                              reducedMotion: 'reduce' };
+            const door = await open(browser, consolePage, options);
+
+            await door.page.getByRole('button', { name: t['signin.submit'] })
+                      .waitFor();
+            await accessible(door.page);
+            await leave(door);
+
+            const { id } = await visitor(asked, { name: 'Noa' });
+
+            await reply('sam', id, answered);
+
+            const { page, faults, ...one } = await desk(
+                browser, 'ada', `#/all/c/${id}`, options);
+
+            await inLog(page, answered).waitFor();
+            assert.deepEqual(await page.evaluate(() =>
+                [document.documentElement.lang, document.dir]),
+                [lang, lang === 'en' ? 'ltr' : 'rtl']);
+            await accessible(page);
+            await shot(page, `console-${lang}-${colorScheme}`);
+
+            await page.getByRole('checkbox', {
+                name: t['composer.internal'] }).check();
+            await accessible(page);
+
+            await page.getByRole('button', { name: t['help.button'] })
+                      .click();
+            await page.getByRole('dialog').waitFor();
+            await accessible(page);
+            await page.keyboard.press('Escape');
+
+            for (const name of PAGES) {
+                await page.goto(`${consolePage}#/settings/${name}`);
+                await page.locator('.settings').getByRole('heading', {
+                    name: t[`settings.${name}`] }).waitFor();
+                await accessible(page);
+            }
+
+            await page.getByRole('button', { name: t['records.add'] })
+                      .click();
+            await page.getByRole('dialog').waitFor();
+            await accessible(page);
+            assert.deepEqual(faults, []);
+            await leave(one);
+        });
+    }
+}
+
+
+test('an administrator invites somebody, who sets an account up',
+     async () =>
+{
+    const { page, faults, ...ada } = await desk(browser, 'ada',
+                                                '#/settings/people');
+    const name = `Noa ${mark}`;
+
+    await page.getByRole('button', { name: 'Add' }).click();
+    await page.getByLabel('E-mail').fill(`noa-${mark}@a.test`);
+    await page.getByLabel('Name').fill(name);
+    await page.getByLabel('Role').selectOption('supervisor');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('listitem').filter({ hasText: name })
+              .filter({ hasText: 'Invited' }).waitFor();
+
+    const link = await page.getByLabel('Link to set up the account')
+                           .inputValue();
+
+    await shot(page, 'console-people');
+
+    const noa = await open(browser, link);
+
+    await noa.page.getByLabel('Password').fill('correct horse battery');
+    await accessible(noa.page);
+    await shot(noa.page, 'console-setup');
+    assert.equal(new URL(noa.page.url()).hash, '');
+    await noa.page.getByRole('button', { name: 'Set up' }).click();
+    await noa.page.getByText(name).waitFor();
+
+    /* Once. */
+    const late = await open(browser, link);
+
+    await late.page.getByLabel('Password').fill('correct horse battery');
+    await late.page.getByRole('button', { name: 'Set up' }).click();
+    await late.page.getByText('This link was used already').waitFor();
+    assert.deepEqual(faults, []);
+    await leave(ada, noa, late);
+});
+
+
+test('labels, teams and replies are made, changed and removed', async () => {
+    const { page, faults, ...ada } = await desk(browser, 'ada',
+                                                '#/settings/labels');
+    const button = (name) => page.getByRole('button', { name, exact: true });
+    const entry = (text) => page.locator('.records li')
+                                .filter({ hasText: text });
+
+    await button('Add').click();
+    await page.getByLabel('Name').fill(`new-${mark}`);
+    await button('Save').click();
+    await entry(`new-${mark}`).waitFor();
+    await page.getByRole('link', { name: `new-${mark}` }).waitFor();
+
+    await button('Add').click();
+    await page.getByLabel('Name').fill(`new-${mark}`);
+    await button('Save').click();
+    await page.getByRole('dialog')
+              .getByText('This name is used already').waitFor();
+    await button('Cancel').click();
+    await entry(`new-${mark}`).getByRole('button', { name: 'Remove' })
+                              .click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' })
+              .click();
+    await entry(`new-${mark}`).waitFor({ state: 'detached' });
+
+    await page.goto(`${consolePage}#/settings/canned`);
+    await button('Add').click();
+    await page.getByLabel('Shortcut').fill(`made-${mark}`);
+    await page.getByLabel('Text').fill('Hello <b>{{visitor.name}}</b>');
+    await button('Save').click();
+    await entry(`made-${mark}`).getByRole('button', { name: 'Change' })
+                               .click();
+    await page.getByLabel('Title').fill('Hello again');
+    await button('Save').click();
+    await entry('Hello again').waitFor();
+    await shot(page, 'console-replies');
+
+    await page.goto(`${consolePage}#/settings/teams`);
+    await button('Add').click();
+    await page.getByLabel('Name').fill(`Second ${mark}`);
+    await page.getByRole('checkbox', { name: 'Sam' }).check();
+    await button('Save').click();
+    await entry(`Second ${mark}`).filter({ hasText: 'Sam' }).waitFor();
+    await page.getByRole('link', { name: `Second ${mark}` }).waitFor();
+
+    const { teams } = await as('ada', 'GET', 'teams');
+    const made = teams.find((it) => it.name === `Second ${mark}`);
+
+    assert.deepEqual(made.members.map((it) => it.name), ['Sam']);
+
+    /* A duplicate was refused, and nothing else was wrong. */
+    assert.deepEqual(faults.filter((it) => !it.includes('422')), []);
+    await leave(ada);
+});
+
+
+test('an agent chooses a language, and ends the other sessions',
+     async () =>
+{
+    const { page, faults, ...dana } = await desk(browser, 'dana',
+                                                 '#/settings/me');
+
+    await page.locator('.records').getByText('Here').waitFor();
+    assert.equal(await page.getByRole('link', { name: 'Labels', exact: true })
+                           .count(), 0);
+    await page.getByLabel('Language').selectOption('he');
+    await page.locator('.settings')
+              .getByRole('heading', { name: WORDS.he['settings.me'] })
+              .waitFor();
+    assert.equal(await page.evaluate(() => document.dir), 'rtl');
+    await shot(page, 'console-mine-he');
+    assert.deepEqual(faults, []);
+    await leave(dana);
+});
+
+
+test('a phone shows one pane at a time', async () => {
+    const text = `Phone ${mark}`;
+    const { id } = await visitor(text);
+    const { page, faults, ...dana } = await desk(
+        browser, 'dana', '', { viewport: { width: 320, height: 568 } });
+    const panes = () => page.evaluate(() =>
+        [...document.querySelectorAll('.pane')]
+        .filter((it) => it.offsetParent !== null)
+        .map((it) => it.classList[1]));
+    const shown = async (...names) => {
+        assert.deepEqual(await panes(), names);
+        assert.equal(await page.evaluate(() => document.documentElement
+                     .scrollWidth <= innerWidth), true);
+        await accessible(page);
+    };
+
+    await page.getByRole('link', { name: text }).waitFor();
+    await shown('list');
+    await page.getByRole('button', { name: 'Views' }).click();
+    await page.getByRole('link', { name: 'Unassigned' }).waitFor();
+    await shown('views');
+    await shot(page, 'console-phone-views');
+    await page.getByRole('link', { name: 'Unassigned' }).click();
+    await page.getByRole('link', { name: text }).click();
+    await inLog(page, text).waitFor();
+    await shown('talk');
+    await page.getByRole('button', { name: 'Details' }).click();
+    await page.getByRole('heading', { name: 'Customer' }).waitFor();
+    await shown('side');
+    await shot(page, 'console-phone-side');
+    await page.getByRole('button', { name: 'Close' }).click();
+    await inLog(page, text).waitFor();
+    await page.getByRole('button', { name: 'Back to the list' }).click();
+    await page.getByRole('link', { name: text }).waitFor();
+    await shown('list');
+    assert.notEqual(id, '');
+    assert.deepEqual(faults, []);
+    await leave(dana);
+});
