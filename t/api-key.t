@@ -11,7 +11,8 @@ use ChatTest::Nginx;
 use ChatTest::WebSocket;
 
 my $nginx = ChatTest::Nginx->new(workers => 2,
-    server => 'location /far/ { chat on; chat_site ' . site() . '-far; }')
+    server => 'location /far/ { chat on; chat_site ' . site() . '-far; }'
+            . 'location /slow/ { chat on; chat_limit agent=1r/m burst=2; }')
     ->start;
 my $api = '/support/v1';
 
@@ -153,6 +154,15 @@ is_answer(call($root, 'GET', 'audit?limit=1'), 200,
                         actor => {name => 'Deploy'}}]}, 'by its name');
 is(call($settings, 'POST', 'teams', {name => 'x'})->status, 403,
    'and nothing else that an administrator may');
+
+
+# no faster than others
+
+my @slow = map { $nginx->client->request('POST', '/slow/v1/labels',
+                     token => $settings, json => {name => "l$_"})->status }
+           1 .. 3;
+
+is("@slow", '201 201 429', 'a key is held to the limit of an agent');
 
 
 # what only looks like one

@@ -243,15 +243,21 @@ my @acts = (
         call(agent_of(), 'POST', "conversations/$_[0]/typing",
              {on => $true, visibility => 'internal'});
     }],
-    [erases => sub {
-        my ($seq) = psql('SELECT max(seq) FROM chat.event WHERE internal AND '
-            . "type = 'message' AND conversation = '$_[0]'");
-        my $path = "conversations/$_[0]/messages/" . ($seq || 1);
-        my $status = call(agent_of(), 'PATCH', $path,
-                          {text => canary()})->status;
+    ([edits => sub {
+        my ($talk) = @_;
+        my $note = pick(3);
+        my $seq = psql('SELECT max(seq) FROM chat.event WHERE internal = '
+            . ($note ? 'true' : 'false') . " AND type = 'message' AND "
+            . "sender_kind = 'agent' AND conversation = '$talk'") || 1;
+        my $path = "conversations/$talk/messages/$seq";
 
-        call(agent_of(), 'DELETE', $path) if $status != 404 && !pick(3);
-    }],
+        call($_, 'PATCH', $path, {text => $note ? canary() : "better $n"})
+            for 'agent dana', 'agent sam';
+        call(agent_of(), 'DELETE', $path) if !pick(4);
+        ask($owner{$talk}, $_->[0], $_->[1], $_->[2])
+            for ['GET', "$path/history"], ['DELETE', $path],
+                ['PATCH', $path, {text => 'mine'}];
+    }]) x 2,
     ['has read' => sub {
         ask($owner{$_[0]}, 'POST', "conversations/$_[0]/read",
             {seq => 1 + pick(100)});
