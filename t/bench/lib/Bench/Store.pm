@@ -253,10 +253,11 @@ sub vars {
 
 
 # A database that is kept from one run of the benchmark to the next, as long
-# as its migrations stay what they were; further ones are added.
+# as its migrations stay what they were; further ones are added.  Search knows
+# all of its messages, or none.
 
 sub seeded {
-    my ($self, $messages) = @_;
+    my ($self, $messages, $words) = @_;
 
     my $name = "seed_$messages";
     my $each = 20;
@@ -288,6 +289,9 @@ sub seeded {
     # what a server does in the background
 
     $self->{bench}->progress("$messages messages: words for the search");
+    $self->sql($name, 'UPDATE chat.search_state SET conversation = NULL, '
+               . 'up = pg_snapshot_xmin(pg_current_snapshot())')
+        if !$words;
     1 while $self->sql($name, 'SELECT more FROM chat.search_fill_1(20000)')
             eq 't';
 
