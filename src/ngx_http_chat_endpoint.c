@@ -76,6 +76,20 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
       ngx_http_chat_auth_sign_out, "sign_out" },
 
+    { NGX_HTTP_POST, "/v1/agent/totp",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_factor_begin, "totp_begin" },
+
+    { NGX_HTTP_POST, "/v1/agent/totp/confirm",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_factor_confirm, "totp_confirm" },
+
+    { NGX_HTTP_DELETE, "/v1/agent/totp",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_SMALL_BODY,
+      ngx_http_chat_factor_remove, "totp_end" },
+
     { NGX_HTTP_POST, "/v1/agent/setup",
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_ANYONE,
       NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SETUP, NGX_HTTP_CHAT_SMALL_BODY,
@@ -108,6 +122,10 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
     { NGX_HTTP_POST, "/v1/agents/{id}/setup",
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
       ngx_http_chat_desk, "agent_invite" },
+
+    { NGX_HTTP_DELETE, "/v1/agents/{id}/totp",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_factor_reset, "totp_reset" },
 
     { NGX_HTTP_GET, "/v1/agents/{id}/sessions",
       NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,

@@ -49,6 +49,16 @@ ngx_int_t ngx_http_chat_desk(ngx_http_request_t *r,
 ngx_int_t ngx_http_chat_setup(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
+/* factor: POST and DELETE v1/agent/totp, the first code, by administrators */
+ngx_int_t ngx_http_chat_factor_begin(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_factor_confirm(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_factor_remove(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_factor_reset(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
 /* respond: POST v1/conversations/{id}/responses */
 ngx_int_t ngx_http_chat_respond(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);

@@ -155,7 +155,9 @@ ngx_http_chat_query_done(ngx_http_chat_call_t *call)
     ngx_http_chat_col_text(call->res, 0, 1, &body);
 
     if (outcome.len == 2 && ngx_memcmp(outcome.data, "ok", 2) == 0) {
-        rc = ngx_http_chat_reply_json(r, NGX_HTTP_OK, &body);
+        rc = body.len != 0 ? ngx_http_chat_reply_json(r, NGX_HTTP_OK, &body)
+                           : ngx_http_chat_reply_empty(r,
+                                                       NGX_HTTP_NO_CONTENT);
 
     } else {
         rc = ngx_http_chat_reply_outcome(r, &outcome);

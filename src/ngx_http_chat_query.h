@@ -15,7 +15,7 @@
 
 /*
  * What endpoints share: one statement whose answer is (outcome, JSON body)
- * goes to the client as it is.
+ * goes to the client as it is, or 204 if there is none.
  */
 ngx_int_t ngx_http_chat_query_answer(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_lane_e lane,

@@ -67,7 +67,8 @@ static ngx_http_chat_reply_problem_t  ngx_http_chat_reply_problems[] = {
     { 500, "internal", "Internal Server Error" },
     { 400, "bad_handshake", "Bad Request" },
     { 413, "quota", "Content Too Large" },
-    { 507, "no_space", "Insufficient Storage" }
+    { 507, "no_space", "Insufficient Storage" },
+    { 401, "second_factor", "Unauthorized" }
 };
 
 

@@ -54,7 +54,8 @@ typedef enum {
     NGX_HTTP_CHAT_INTERNAL,                  /* 500 */
     NGX_HTTP_CHAT_BAD_HANDSHAKE,             /* 400 bad_handshake */
     NGX_HTTP_CHAT_QUOTA,                     /* 413 quota */
-    NGX_HTTP_CHAT_NO_SPACE                   /* 507 no_space */
+    NGX_HTTP_CHAT_NO_SPACE,                  /* 507 no_space */
+    NGX_HTTP_CHAT_SECOND_FACTOR              /* 401 second_factor */
 } ngx_http_chat_problem_e;
 
 

@@ -25,6 +25,8 @@ static ngx_int_t ngx_http_chat_sign_in_verify(ngx_http_request_t *r,
     ngx_http_chat_sign_in_t *s);
 static void ngx_http_chat_sign_in_cleanup(void *data);
 static void ngx_http_chat_sign_in_verified(void *data, ngx_int_t rc);
+static ngx_int_t ngx_http_chat_sign_in_second(ngx_http_request_t *r,
+    ngx_http_chat_sign_in_t *s);
 static ngx_int_t ngx_http_chat_sign_in_busy(ngx_http_request_t *r);
 
 
@@ -40,6 +42,9 @@ static ngx_http_chat_field_t  ngx_http_chat_sign_in_fields[] = {
 
     { "password", NGX_HTTP_CHAT_F_STRING, 0,
       offsetof(ngx_http_chat_sign_in_t, password), -1, 1024, NULL },
+
+    { "code", NGX_HTTP_CHAT_F_STRING, 0,
+      offsetof(ngx_http_chat_sign_in_t, code), -1, 32, NULL },
 
     { "mode", NGX_HTTP_CHAT_F_ENUM, 0,
       offsetof(ngx_http_chat_sign_in_t, mode), -1, 0,
@@ -271,13 +276,13 @@ ngx_http_chat_sign_in_found(ngx_http_chat_call_t *call)
 }
 
 
-/* the row of chat.agent_login_1(): agent, name, email, role, password */
+/* the row of chat.agent_login_2(): agent, password, secret, step */
 
 static ngx_int_t
 ngx_http_chat_sign_in_row(ngx_http_request_t *r, ngx_http_chat_sign_in_t *s,
     PGresult *res)
 {
-    ngx_str_t  stored;
+    ngx_str_t  stored, sealed;
 
     if (PQntuples(res) == 0) {
         return NGX_OK;
@@ -287,12 +292,17 @@ ngx_http_chat_sign_in_row(ngx_http_request_t *r, ngx_http_chat_sign_in_t *s,
         return NGX_ERROR;
     }
 
-    ngx_http_chat_col_text(res, 0, 4, &stored);
+    ngx_http_chat_col_text(res, 0, 1, &stored);
+    ngx_http_chat_col_text(res, 0, 2, &sealed);
 
     s->stored.len = stored.len;
     s->stored.data = ngx_pstrdup(r->pool, &stored);
 
-    if (s->stored.data == NULL) {
+    s->totp.last = ngx_http_chat_col_int8(res, 0, 3);
+    s->totp.sealed.len = sealed.len;
+    s->totp.sealed.data = ngx_pstrdup(r->pool, &sealed);
+
+    if (s->stored.data == NULL || s->totp.sealed.data == NULL) {
         return NGX_ERROR;
     }
 
@@ -368,11 +378,56 @@ ngx_http_chat_sign_in_verified(void *data, ngx_int_t rc)
     } else if (rc != NGX_OK || !s->known) {
         rc = ngx_http_chat_sign_in_failed(r);
 
+    } else if (s->totp.sealed.len != 0) {
+        rc = ngx_http_chat_sign_in_second(r, s);
+
     } else {
         rc = ngx_http_chat_sign_in_session(r, s);
     }
 
     ngx_http_chat_finalize(r, rc);
+}
+
+
+/* whoever has the password is told that a code is missing, nobody else */
+
+static ngx_int_t
+ngx_http_chat_sign_in_second(ngx_http_request_t *r, ngx_http_chat_sign_in_t *s)
+{
+    ngx_int_t                   rc;
+    ngx_http_chat_ctx_t        *ctx;
+    ngx_http_chat_main_conf_t  *mcf;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_chat_module);
+
+    s->second = 1;
+
+    if (s->code.data == NULL) {
+        ngx_http_chat_limit_signed_in(ctx->conf->limit, s->hash,
+                                      r->connection->sockaddr);
+        return ngx_http_chat_sign_in_refuse(r);
+    }
+
+    if (ngx_http_chat_totp_recovery_hash(&s->code, s->recovered) == NGX_OK) {
+        s->recovery = 1;
+        return ngx_http_chat_sign_in_session(r, s);
+    }
+
+    rc = ngx_http_chat_totp_check(mcf->keys, &s->agent, &s->totp, &s->code,
+                                  ngx_time());
+
+    if (rc == NGX_OK) {
+        return ngx_http_chat_sign_in_session(r, s);
+    }
+
+    if (rc == NGX_ABORT || rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "chat: the second factor of an agent cannot be read, "
+                      "its key is gone");
+    }
+
+    return ngx_http_chat_sign_in_failed(r);
 }
 
 
@@ -456,6 +511,20 @@ ngx_http_chat_sign_in_passed_done(ngx_http_chat_call_t *call)
 ngx_int_t
 ngx_http_chat_sign_in_refuse(ngx_http_request_t *r)
 {
+    ngx_http_chat_ctx_t      *ctx;
+    ngx_http_chat_sign_in_t  *s;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chat_module);
+    s = ctx->data;
+
+    if (s->second) {
+        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_SECOND_FACTOR,
+                                           "code", s->code.data == NULL
+                                           ? "a code is required"
+                                           : "the code is wrong, or was "
+                                             "used already");
+    }
+
     return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_UNAUTHENTICATED, NULL,
                                        "the e-mail address or the password "
                                        "is wrong");

@@ -10,6 +10,7 @@
 
 #include "ngx_http_chat.h"
 #include "ngx_http_chat_auth.h"
+#include "ngx_http_chat_totp.h"
 #include "ngx_http_chat_verify.h"
 
 #include <openssl/evp.h>
@@ -25,11 +26,16 @@ typedef struct {
     ngx_str_t                 email;         /* owned by the body */
     ngx_str_t                 password;
     ngx_str_t                 mode;
+    ngx_str_t                 code;
 
     u_char                    hash[EVP_MAX_MD_SIZE];   /* of the e-mail */
     ngx_uint_t                known;         /* the e-mail is an agent's */
     ngx_http_chat_id_t        agent;
     ngx_str_t                 stored;        /* text form of the hash */
+    ngx_http_chat_totp_t      totp;          /* no "sealed": one factor */
+    ngx_uint_t                recovery;      /* "code" stands in for one */
+    u_char                    recovered[EVP_MAX_MD_SIZE];
+    ngx_uint_t                second;        /* the password was right */
     ngx_http_chat_verify_t   *verify;        /* NULL when it is not running */
 
     ngx_str_t                 name;          /* by "chat_agent_identity" */
@@ -55,7 +61,7 @@ ngx_int_t ngx_http_chat_sign_in_session(ngx_http_request_t *r,
 ngx_int_t ngx_http_chat_sign_in_identity(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_sign_in_t *s);
 
-/* a wrong password counts */
+/* what is wrong counts */
 ngx_int_t ngx_http_chat_sign_in_failed(ngx_http_request_t *r);
 ngx_int_t ngx_http_chat_sign_in_refuse(ngx_http_request_t *r);
 

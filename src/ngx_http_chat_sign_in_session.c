@@ -72,6 +72,22 @@ ngx_http_chat_sign_in_session(ngx_http_request_t *r,
     ngx_http_chat_arg_text(&args, &s->stored);
     ngx_http_chat_arg_id(&args, &session);
     ngx_http_chat_arg_bytes(&args, hash, NGX_HTTP_CHAT_AGENT_HASH);
+    ngx_http_chat_arg_int8(&args, s->totp.step);
+
+    if (s->recovery) {
+        ngx_http_chat_arg_bytes(&args, s->recovered, NGX_HTTP_CHAT_TOTP_HASH);
+
+    } else {
+        ngx_http_chat_arg_null(&args);
+    }
+
+    if (s->totp.moved) {
+        ngx_http_chat_arg_bytes(&args, s->totp.again,
+                                NGX_HTTP_CHAT_TOTP_SEALED);
+
+    } else {
+        ngx_http_chat_arg_null(&args);
+    }
 
     return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_FAST,
                                     NGX_HTTP_CHAT_Q_AGENT_SESSION_CREATE,
@@ -86,9 +102,10 @@ ngx_http_chat_sign_in_created(ngx_http_chat_call_t *call)
 {
     ngx_http_request_t *r = call->data;
 
-    ngx_int_t             rc;
-    ngx_str_t             outcome, body;
-    ngx_http_chat_ctx_t  *ctx;
+    ngx_int_t                 rc;
+    ngx_str_t                 outcome, body;
+    ngx_http_chat_ctx_t      *ctx;
+    ngx_http_chat_sign_in_t  *s;
 
     if (r == NULL) {
         return;
@@ -105,6 +122,14 @@ ngx_http_chat_sign_in_created(ngx_http_chat_call_t *call)
 
         if (outcome.len == 2 && ngx_memcmp(outcome.data, "ok", 2) == 0) {
             rc = ngx_http_chat_sign_in_answer(r, ctx, &body);
+
+        } else if (outcome.len == sizeof("second_factor") - 1) {
+
+            /* the code was used before, or there is a factor since now */
+
+            s = ctx->data;
+            s->second = 1;
+            rc = ngx_http_chat_sign_in_failed(r);
 
         } else {
 

@@ -43,8 +43,8 @@ static void ngx_http_chat_store_done(ngx_http_chat_pg_op_t *op);
 
 static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "session_start_3",       NULL, 12, NULL },
-    { "agent_login",           NULL, 2, NULL },
-    { "agent_session_create",  NULL, 5, NULL },
+    { "agent_login_2",         NULL, 2, NULL },
+    { "agent_session_create_2", NULL, 8, NULL },
     { "agent_session_get",     NULL, 2, NULL },
     { "agent_session_end",     NULL, 2, NULL },
     { "conversation_create_2", NULL, 10, NULL },
@@ -90,7 +90,12 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "desk_key",              NULL, 10, NULL },
     { "api_key_get",           NULL, 2, NULL },
     { "search_fill",           NULL, 1, NULL },
-    { "agent_identify",        NULL, 8, NULL }
+    { "agent_identify",        NULL, 8, NULL },
+    { "totp_begin",            NULL, 6, NULL },
+    { "totp_get",              NULL, 5, NULL },
+    { "totp_confirm",          NULL, 8, NULL },
+    { "totp_password",         NULL, 5, NULL },
+    { "totp_end",              NULL, 7, NULL }
 };
 
 

@@ -145,6 +145,12 @@ my %object = (
     'v1/agents/{id}' => $someone,
     'v1/agents/{id}/setup' => $someone,
     'v1/agents/{id}/sessions' => $someone,
+    'v1/agents/{id}/totp' => sub {
+        psql("INSERT INTO chat.totp (site, agent, secret, confirmed_at) "
+             . "SELECT a.site, a.id, '', now() FROM chat.agent a WHERE "
+             . "a.id = '$target' ON CONFLICT DO NOTHING");
+        return $target;
+    },
     'v1/teams/{id}' => sub { row('team', name => "team $n") },
     'v1/keys/{id}' => sub {
         new_key('audit:read');
@@ -179,6 +185,8 @@ my %body = (
     'PATCH v1/session' => {name => 'Ann'},
     'POST v1/agent/session' => {email => 'nobody@x.test', password => 'x',
                                 mode => 'bearer'},
+    'POST v1/agent/totp/confirm' => {code => '123456'},
+    'DELETE v1/agent/totp' => {password => 'x'},
     'POST v1/agent/setup' => {token => 'A' x 43, password => 'x' x 12},
     'POST v1/agents' => {name => 'New', email => 'new%d@x.test'},
     'PATCH v1/agents/{id}' => {capacity => 2},

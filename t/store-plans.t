@@ -94,13 +94,13 @@ sub calls {
         inbox => "chat.inbox_1($a, 'open', NULL, NULL, NULL, '$epoch.' || "
             . "pg_current_snapshot(), 50, '$epoch')",
         sweep => 'chat.sweep_1(pg_current_snapshot()::text)',
-        login => "chat.agent_login_1($site, '$agent->{name}\@example.com')",
+        login => "chat.agent_login_2($site, '$agent->{name}\@example.com')",
         'agent session' => "chat.agent_session_get_1($site, $hash)",
         'api key' => "chat.api_key_get_1($site, "
             . "sha256('$agent->{id}'::bytea))",
-        'session begins' => "chat.agent_session_create_1($site, "
+        'session begins' => "chat.agent_session_create_2($site, "
             . "'$agent->{id}', 'secret', gen_random_uuid(), "
-            . "$random)",
+            . "$random, 0, NULL, NULL)",
         'session ends' => "chat.agent_session_end_1($site, '" . $db->uuid
             . "')",
         member => "chat.member_1($a, '$conversation')",
