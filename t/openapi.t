@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use Digest::SHA qw(hmac_sha1);
 use Test::More;
 use ChatTest;
 use ChatTest::Api;
@@ -105,6 +106,36 @@ ask(undef, 'POST', 'v1/agent/session', {mode => 'bearer',
     email => 'eve@x.test', password => 'another password'});
 ask($session->{token}, 'GET', 'v1/agent/session');
 ask(undef, 'GET', 'v1/agent/session');
+
+# a second factor comes, and goes in either way; a code is RFC 6238's
+
+sub code {
+    my ($secret) = @_;
+    my $bits = join '', map {
+        sprintf '%05b', index 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', $_
+    } split //, $secret;
+    my $mac = hmac_sha1(pack('Q>', int(time / 30)), pack('B*', $bits));
+    my $at = ord(substr $mac, -1) & 15;
+
+    return sprintf '%06d', (unpack('N', substr $mac, $at, 4) & 0x7fffffff)
+                           % 1_000_000;
+}
+
+for my $end (0, 1) {
+    my $factor = ask($session->{token}, 'POST', 'v1/agent/totp');
+
+    ask($session->{token}, 'POST', 'v1/agent/totp/confirm', {code => 'x'});
+    ask($session->{token}, 'POST', 'v1/agent/totp/confirm',
+        {code => code($factor->{secret})});
+    ask($session->{token}, 'POST', 'v1/agent/totp');
+    ask(undef, 'POST', 'v1/agent/session', {mode => 'bearer',
+        email => 'eve@x.test', password => 'a long password'});
+    ask($session->{token}, 'DELETE', 'v1/agent/totp', {password => 'x'});
+    $end ? ask('agent root', 'DELETE', "v1/agents/$eva/totp")
+         : ask($session->{token}, 'DELETE', 'v1/agent/totp',
+               {password => 'a long password'});
+}
+
 ask('agent root', 'GET', 'v1/agents');
 ask('agent dana', 'GET', 'v1/agents');
 ask('agent root', 'GET', "v1/agents/$eva");
