@@ -11,6 +11,7 @@ import { STYLE as FORM } from './form-style.js';
 import { STYLE } from './widget-style.js';
 
 const MOST = 16384;
+const AGAIN = 5000;
 const LIST = 'M4 6h16v2H4Zm0 5h16v2H4Zm0 5h16v2H4Z';
 const MORE = 'M6 10a2 2 0 1 1 0 4 2 2 0 0 1 0-4Zm6 0a2 2 0 1 1 0 4 2 2 0 0 1 '
              + '0-4Zm6 0a2 2 0 1 1 0 4 2 2 0 0 1 0-4Z';
@@ -197,11 +198,16 @@ export function createView(frame, i18n, actions) {
     function file(it) {
         const slot = h('div', { class: 'file' }, plainName(it.name || ''));
 
-        (it.card ? carding().then((all) => all.cards(lent)) : attachments())
-            .then((/** @type {any} */ all) => {
+        /** A part that does not come is asked for again. */
+        const fill = () => {
+            (it.card ? carding().then((all) => all.cards(lent))
+             : attachments()).then((/** @type {any} */ all) => {
                 all.show(slot, it);
                 log?.follow();
-            });
+            }, () => slot.isConnected && setTimeout(fill, AGAIN));
+        };
+
+        fill();
 
         return slot;
     }

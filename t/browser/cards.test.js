@@ -260,6 +260,21 @@ test('an answer that does not arrive is kept, tried again, stored once',
 });
 
 
+test('a part that does not come is asked for again', async () => {
+    const { page, context } = await open(browser, 'about:blank');
+    let tries = 0;
+
+    await page.route(/assets\/widget-card/, (route) => tries++
+        ? route.continue() : route.abort());
+    await page.goto(site.page);
+    await asked(page, `Late ${mark}`, POLL);
+    await line(page, POLL).getByRole('button', { name: 'Tea' }).click();
+    await recorded(page, POLL);
+    assert.ok(tries > 1);
+    await context.close();
+});
+
+
 test('a card of another kind is its text', async () => {
     const { page, context, faults } = await open(browser, 'about:blank');
 

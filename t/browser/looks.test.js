@@ -236,6 +236,7 @@ function picture(page, lang, state, look, width) {
         'en/talk/light/1280': 'widget-open',
         'en/talk/dark/1280': 'widget-dark',
         'en/talk/light/375': 'widget-phone',
+        'en/cards/light/1280': 'widget-cards',
         'ar/talk/light/1280': 'widget-arabic',
         'he/talk/light/375': 'widget-hebrew-phone',
     };
