@@ -34,12 +34,22 @@ const NOTES = `(() => {
 
     watch('layout-shift', (it) => { seen.shift += it.value; });
     watch('longtask', () => { seen.tasks++; });
-    addEventListener('click', () => { seen.click = performance.now(); }, true);
-    addEventListener('focusin', (event) => {
-        if (event.composedPath()[0].localName === 'textarea') {
+
+    /* What moves within a shadow tree is no event outside. */
+    const look = () => {
+        const { shadowRoot } = document.activeElement;
+
+        if (shadowRoot && shadowRoot.activeElement.localName === 'textarea') {
             seen.focus = performance.now();
+        } else {
+            requestAnimationFrame(look);
         }
-    });
+    };
+
+    addEventListener('click', () => {
+        seen.click = performance.now();
+        look();
+    }, true);
 })()`;
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -76,7 +86,8 @@ async function load(browser, tag) {
         contentType: 'text/html; charset=utf-8',
         body: BODY.replace('TAG', tag ? TAG : '') }));
     await page.addInitScript(NOTES);
-    await session.send('Performance.enable');
+    await session.send('Performance.enable',
+                       { timeDomain: 'threadTicks' });
     await session.send('Emulation.setCPUThrottlingRate', { rate: SLOWER });
     await page.goto(`${prefix}page.html`);
     await until(tag ? '!!document.body.lastElementChild.shadowRoot'
