@@ -536,6 +536,33 @@ ngx_http_chat_command_changed(ngx_http_chat_call_t *call)
 }
 
 
+ngx_http_chat_command_t *
+ngx_http_chat_command_edit(ngx_http_chat_actor_t *actor,
+    ngx_http_chat_id_t *conversation, int64_t seq, ngx_str_t *text,
+    ngx_http_chat_command_pt done, void *data)
+{
+    ngx_http_chat_id_t        id;
+    ngx_http_chat_args_t      args;
+    ngx_http_chat_command_t  *cmd;
+
+    if (ngx_http_chat_id_make(&id) != NGX_OK) {
+        return NULL;
+    }
+
+    cmd = ngx_http_chat_command_begin(actor, conversation, &args, done, data);
+    if (cmd == NULL) {
+        return NULL;
+    }
+
+    ngx_http_chat_arg_id(&args, &id);
+    ngx_http_chat_arg_int8(&args, seq);
+    ngx_http_chat_arg_text(&args, text);
+
+    return ngx_http_chat_command_call(cmd, NGX_HTTP_CHAT_Q_EDIT, &args,
+                                      ngx_http_chat_command_changed);
+}
+
+
 /* publishes what was made, tells the caller, frees the page */
 
 static void

@@ -89,6 +89,11 @@ ngx_http_chat_command_t *ngx_http_chat_command_respond(
     int64_t seq, ngx_str_t *client_id, ngx_str_t *response,
     ngx_http_chat_command_pt done, void *data);
 
+/* the message seq gets another text, or is redacted: text is NULL */
+ngx_http_chat_command_t *ngx_http_chat_command_edit(
+    ngx_http_chat_actor_t *actor, ngx_http_chat_id_t *conversation,
+    int64_t seq, ngx_str_t *text, ngx_http_chat_command_pt done, void *data);
+
 ngx_http_chat_command_t *ngx_http_chat_command_read(
     ngx_http_chat_actor_t *actor, ngx_http_chat_id_t *conversation,
     int64_t seq, ngx_http_chat_command_pt done, void *data);

@@ -269,6 +269,19 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SCOPE_WRITE, NGX_HTTP_CHAT_MESSAGE_BODY,
       ngx_http_chat_conversation_send, "send" },
 
+    { NGX_HTTP_PATCH, "/v1/conversations/{id}/messages/{name}",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
+      NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_MESSAGE_BODY,
+      ngx_http_chat_edit, "edit" },
+
+    { NGX_HTTP_DELETE, "/v1/conversations/{id}/messages/{name}",
+      NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER, 0, 0,
+      ngx_http_chat_edit_redact, "redact" },
+
+    { NGX_HTTP_GET, "/v1/conversations/{id}/messages/{name}/history",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_edit_history, "history" },
+
     { NGX_HTTP_POST, "/v1/conversations/{id}/responses",
       NGX_HTTP_CHAT_VISITOR, NGX_HTTP_CHAT_VISITOR,
       NGX_HTTP_CHAT_BODY, NGX_HTTP_CHAT_MESSAGE_BODY,
@@ -283,6 +296,30 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
       NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SCOPE_WRITE, NGX_HTTP_CHAT_SMALL_BODY,
       ngx_http_chat_conversation_typing, "typing" },
+
+    { NGX_HTTP_GET, "/v1/visitors/{id}/conversations",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_SCOPE_READ, 0,
+      ngx_http_chat_customer_conversations, "customer_conversations" },
+
+    { NGX_HTTP_GET, "/v1/visitors/{id}/track",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_SCOPE_READ, 0,
+      ngx_http_chat_customer_track, "customer_track" },
+
+    { NGX_HTTP_POST, "/v1/visitors/{id}/block",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_SCOPE_VISITORS, 0,
+      ngx_http_chat_customer_block, "block" },
+
+    { NGX_HTTP_DELETE, "/v1/visitors/{id}/block",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT,
+      NGX_HTTP_CHAT_SCOPE_VISITORS, 0,
+      ngx_http_chat_customer_block, "unblock" },
+
+    { NGX_HTTP_DELETE, "/v1/visitors/{id}",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_customer_erase, "erase" },
 
     { NGX_HTTP_PUT, "/v1/attachments/{name}",
       NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,

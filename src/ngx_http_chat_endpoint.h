@@ -63,6 +63,24 @@ ngx_int_t ngx_http_chat_factor_reset(ngx_http_request_t *r,
 ngx_int_t ngx_http_chat_respond(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
+/* edit: {PATCH,DELETE} v1/conversations/{id}/messages/{name}, its history */
+ngx_int_t ngx_http_chat_edit(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_edit_redact(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_edit_history(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
+/* customer: what agents see of a visitor, and do with him */
+ngx_int_t ngx_http_chat_customer_conversations(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_customer_track(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_customer_block(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+ngx_int_t ngx_http_chat_customer_erase(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
 /* stream: GET v1/stream, by one of the transports below */
 ngx_int_t ngx_http_chat_stream(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);

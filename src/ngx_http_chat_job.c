@@ -15,7 +15,7 @@
 #define NGX_HTTP_CHAT_JOB_TICK   2000
 
 /*
- * Events that search learns of at a time, more than any batch of appends has:
+ * Events of search and erasure at a time, more than any batch of appends has:
  * lists wait behind it for as long as it takes.  The rest before the next ones
  * is so many times what these have taken, more while messages are stored.
  */
@@ -184,7 +184,7 @@ ngx_http_chat_job_fill(void)
 
     if (!ngx_http_chat_store_ready()
         || ngx_http_chat_store_call(NGX_HTTP_CHAT_SLOW,
-                                    NGX_HTTP_CHAT_Q_SEARCH_FILL, &args,
+                                    NGX_HTTP_CHAT_Q_WORK, &args,
                                     ngx_http_chat_job_filled, NULL)
            == NULL)
     {

@@ -77,6 +77,8 @@ static ngx_http_chat_reply_outcome_t  ngx_http_chat_reply_outcomes[] = {
     { ngx_string("gone"), NGX_HTTP_CHAT_GONE, NULL },
     { ngx_string("forbidden"), NGX_HTTP_CHAT_FORBIDDEN, NULL },
     { ngx_string("unauthenticated"), NGX_HTTP_CHAT_UNAUTHENTICATED, NULL },
+    { ngx_string("blocked"), NGX_HTTP_CHAT_FORBIDDEN,
+      "the visitor is blocked" },
     { ngx_string("stale"), NGX_HTTP_CHAT_STALE, NULL },
     { ngx_string("conflict"), NGX_HTTP_CHAT_CONFLICT, NULL },
     { ngx_string("busy"), NGX_HTTP_CHAT_UNAVAILABLE,

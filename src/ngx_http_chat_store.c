@@ -42,7 +42,7 @@ static void ngx_http_chat_store_done(ngx_http_chat_pg_op_t *op);
 /* in the order of ngx_http_chat_query_e; the SQL text is made at start */
 
 static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
-    { "session_start_3",       NULL, 12, NULL },
+    { "session_start_4",       NULL, 12, NULL },
     { "agent_login_2",         NULL, 2, NULL },
     { "agent_session_create_2", NULL, 8, NULL },
     { "agent_session_get",     NULL, 2, NULL },
@@ -89,13 +89,19 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "desk_site",             NULL, 10, NULL },
     { "desk_key",              NULL, 10, NULL },
     { "api_key_get",           NULL, 2, NULL },
-    { "search_fill",           NULL, 1, NULL },
+    { "work",                  NULL, 1, NULL },
     { "agent_identify",        NULL, 8, NULL },
     { "totp_begin",            NULL, 6, NULL },
     { "totp_get",              NULL, 5, NULL },
     { "totp_confirm",          NULL, 8, NULL },
     { "totp_password",         NULL, 5, NULL },
-    { "totp_end",              NULL, 7, NULL }
+    { "totp_end",              NULL, 7, NULL },
+    { "customer_conversations", NULL, 9, NULL },
+    { "customer_track",        NULL, 8, NULL },
+    { "edit",                  NULL, 9, NULL },
+    { "event_history",         NULL, 7, NULL },
+    { "visitor_block",         NULL, 7, NULL },
+    { "visitor_erase",         NULL, 6, NULL }
 };
 
 

@@ -165,6 +165,8 @@ my %object = (
     'v1/conversations/{id}' => $talk,
     'v1/conversations/{id}/events' => $talk,
     'v1/conversations/{id}/messages' => $talk,
+    'v1/conversations/{id}/messages/{name}' => $talk,
+    'v1/conversations/{id}/messages/{name}/history' => $talk,
     'v1/conversations/{id}/responses' => sub {
         my $id = talk();
         my $seq = message($id, 'agent agent', 'well?');
@@ -176,6 +178,9 @@ my %object = (
     },
     'v1/conversations/{id}/read' => $talk,
     'v1/conversations/{id}/typing' => $talk,
+    'v1/visitors/{id}/conversations' => sub { visitor($owner) },
+    'v1/visitors/{id}/track' => sub { visitor($owner) },
+    'v1/visitors/{id}/block' => sub { visitor($owner) },
     'v1/attachments/{id}' => \&file,
     'v1/stream' => $talk,
 );
@@ -203,6 +208,7 @@ my %body = (
     'PATCH v1/conversations/{id}' => {assignee => undef},
     'POST v1/conversations/{id}/messages' => {client_msg_id => 'm',
                                               text => 'x'},
+    'PATCH v1/conversations/{id}/messages/{name}' => {text => 'y'},
     'POST v1/conversations/{id}/responses' => {client_msg_id => 'r',
         seq => 2, response => {rating => 5}},
     'POST v1/track' => [{name => 'page'}],
@@ -233,6 +239,7 @@ sub answer {
         $opt{body} = 'text';
     } else {
         $where =~ s/\{id\}/$id/;
+        $where =~ s/\{name\}/1/;
     }
 
     if (ref $body{$route} eq 'ARRAY') {

@@ -283,6 +283,33 @@ ask('agent dana', 'GET', 'v1/stream?wait=0&inbox=&status=open');
 ask('agent dana', 'GET', "v1/stream?wait=0&inbox=&conversation=$id");
 
 
+# messages that are changed and taken back, visitors beside a conversation
+
+my $said = ask('agent dana', 'POST', "$talk/messages",
+               {client_msg_id => 'e', text => 'Wrogn'})->{seq};
+
+ask('agent dana', 'PATCH', "$talk/messages/$said", {text => $_})
+    for 'Wrong', 'Wrong', '';
+ask('agent root', 'GET', "$talk/messages/$said/history");
+ask('agent dana', 'GET', "$talk/messages/$said/history");
+ask('agent dana', 'GET', "$talk/events");
+ask('agent root', 'DELETE', "$talk/messages/$said") for 1, 2;
+ask($ann, 'DELETE', "$talk/messages/$said");
+ask($_, 'GET', "$talk/events") for $ann, 'agent dana';
+ask($_, 'GET', 'v1/conversations') for $ann, 'agent dana';
+
+my $other = 'v1/visitors/' . visitor('other 1');
+
+ask('agent dana', 'GET', "v1/visitors/$visitor->{visitor}{id}/$_")
+    for 'conversations', 'conversations?limit=1', 'conversations?before=x',
+        'track', 'track?limit=x';
+ask('agent dana', $_, "$other/block") for 'POST', 'DELETE';
+ask('agent dana', 'POST', 'v1/visitors/' . uuid('none') . '/block');
+ask('agent dana', 'DELETE', $other);
+ask('agent root', 'DELETE', $other) for 1, 2;
+ask('agent dana', 'GET', "$other/track");
+
+
 # what has ended
 
 ask('agent root', 'DELETE', "v1/canned/$canned->{id}");

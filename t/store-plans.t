@@ -128,11 +128,26 @@ sub calls {
             . "'$epoch')",
         'search, in order' => "chat.conversations_agent_3($a, NULL, NULL, "
             . "NULL, NULL, '\"known words\"', NULL, 5, NULL, '$epoch')",
+        block => "chat.visitor_block_1($a, '$visitor->{id}', false)",
+        'erase, by an agent' => "chat.visitor_erase_1($a, "
+            . "'$visitor->{id}')",
+        work => 'chat.work_1(20)',
+        edit => "chat.edit_1($v, '$conversation', gen_random_uuid(), 1, "
+            . "'changed')",
+        redact => "chat.edit_1($v, '$conversation', gen_random_uuid(), 1, "
+            . "NULL)",
+        history => "chat.event_history_1($a, '$conversation', 1)",
+        'conversations of a visitor' => "chat.customer_conversations_1($a, "
+            . "'$visitor->{id}', 5, NULL, '$epoch')",
+        'conversations of a visitor, further' => "chat."
+            . "customer_conversations_1($a, '$visitor->{id}', 5, "
+            . "'1_$conversation', '$epoch')",
+        'timeline' => "chat.customer_track_1($a, '$visitor->{id}', 5, '7')",
         'search fills' => 'chat.search_fill_1(20)',
-        'session of today' => "chat.session_start_3($site, "
+        'session of today' => "chat.session_start_4($site, "
             . "'$visitor->{id}', $visitor->{issued}, gen_random_uuid(), "
             . "'en', '/', '$epoch', NULL, NULL, NULL, NULL, false)",
-        'session of somebody known' => "chat.session_start_3($site, NULL, "
+        'session of somebody known' => "chat.session_start_4($site, NULL, "
             . "NULL, gen_random_uuid(), NULL, NULL, '$epoch', 'u-1', 'Ann', "
             . "'a\@b.test', NULL, true)",
         respond => "chat.respond_1($v, '$conversation', gen_random_uuid(), "
