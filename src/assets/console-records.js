@@ -96,10 +96,7 @@ export function createRecords(i18n, options) {
 
             return true;
         } catch (error) {
-            const { code, body } = asProblem(error);
-            const key = `records.field.${body.field}`;
-            const problem = body.field && i18n.has(key) ? t(key)
-                            : problemText(i18n, code);
+            const problem = fieldProblem(i18n, asProblem(error));
 
             text(status, problem);
             failed(problem);
@@ -190,8 +187,23 @@ export function createRecords(i18n, options) {
 }
 
 
+/**
+ * What is wrong with a field, else with all of it.
+ *
+ * @param {Wording} i18n
+ * @param {ReturnType<typeof asProblem>} problem
+ */
+export function fieldProblem(i18n, { code, body }) {
+    const key = `records.field.${body.field}`;
+
+    return body.field && i18n.has(key) ? i18n.t(key)
+           : body.field ? i18n.t('records.field', { name: body.field })
+           : problemText(i18n, code);
+}
+
+
 /** @param {Field} field */
-function createField({ name, label, type, value, options = [], required,
+export function createField({ name, label, type, value, options = [], required,
                        hint })
 {
     const id = `record-${name}`;

@@ -8,7 +8,8 @@
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const PLAIN = ['all', 'mine', 'none'];
 const NAMED = ['status', 'team', 'label', 'search'];
-const PAGES = ['me', 'people', 'teams', 'labels', 'canned', 'audit'];
+const PAGES = ['me', 'people', 'teams', 'labels', 'canned', 'site', 'signing',
+               'programs', 'audit'];
 
 
 /**

@@ -5,6 +5,8 @@ import { asProblem } from './api.js';
 import { createAudit } from './console-audit.js';
 import { createLabels, createReplies } from './console-lists.js';
 import { createPeople, createTeams } from './console-people.js';
+import { createPrograms, createSigning } from './console-secrets.js';
+import { createSite } from './console-site.js';
 import { problemText } from './i18n.js';
 import { LANGUAGES } from './console-names.js';
 
@@ -21,7 +23,8 @@ import { LANGUAGES } from './console-names.js';
  *     update: (state: import('./console-state.js').ConsoleState) => void}>} */
 const PAGES = { me: createMine, people: createPeople, teams: createTeams,
                 labels: createLabels, canned: createReplies,
-                audit: createAudit };
+                site: createSite, signing: createSigning,
+                programs: createPrograms, audit: createAudit };
 
 
 /**

@@ -14,6 +14,9 @@ const PAGES = [
     ['teams', ['admin']],
     ['labels', ['supervisor', 'admin']],
     ['canned', ['supervisor', 'admin']],
+    ['site', ['admin']],
+    ['signing', ['admin']],
+    ['programs', ['admin']],
     ['audit', ['admin']],
 ];
 

@@ -10,12 +10,13 @@
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { accessible, inLog, launch, open, shot } from './browser.js';
-import { as, consolePage, desk, leave, reply, visitor }
+import { as, call, consolePage, desk, leave, reply, visitor }
     from './console-page.js';
 
 const mark = Date.now().toString(36);
 const SCHEMES = ['light', 'dark'];
-const PAGES = ['me', 'people', 'teams', 'labels', 'audit', 'canned'];
+const PAGES = ['me', 'people', 'teams', 'labels', 'site', 'signing', 'programs',
+               'audit', 'canned'];
 const SAID = {
     en: ['Hello, is the Heron lamp in stock?', 'Yes, two of them.'],
     ar: ['مرحبًا، هل مصباح Heron متوفر؟', 'نعم، بقي اثنان.'],
@@ -245,4 +246,84 @@ test('a phone shows one pane at a time', async () => {
     assert.notEqual(id, '');
     assert.deepEqual(faults, []);
     await leave(dana);
+});
+
+
+test('an administrator changes what the site says of itself', async () => {
+    const { page, faults, ...ada } = await desk(browser, 'ada',
+                                                '#/settings/site');
+    const save = page.getByRole('button', { name: 'Save', exact: true });
+    const before = await as('ada', 'GET', 'site');
+
+    await page.locator('#record-title-en').fill(`Ask us ${mark}`);
+    await page.locator('#record-title-he').fill('שאלו אותנו');
+    await page.locator('#record-scheme').selectOption('dark');
+    await page.locator('#record-single').check();
+    await page.getByRole('button', { name: 'Add a question' }).click();
+    await page.getByLabel('Name of the field').fill('order');
+    await page.getByLabel('Question', { exact: true }).fill('Your order?');
+    await page.getByLabel('Required').check();
+    await save.click();
+    await page.locator('.settings').getByText('Done.').waitFor();
+    await accessible(page);
+    await shot(page, 'console-site');
+
+    const now = await as('ada', 'GET', 'site');
+
+    assert.ok(now.version > before.version);
+    assert.deepEqual([now.title, now.theme.scheme, now.one_conversation,
+                      now.prechat.fields],
+                     [{ en: `Ask us ${mark}`, he: 'שאלו אותנו' }, 'dark',
+                      true, [{ name: 'order', label: 'Your order?',
+                               type: 'text', required: true }]]);
+
+    /* A question that is taken away, and a text that is wrong. */
+    await page.getByRole('button', { name: 'Remove' }).click();
+    await page.locator('#record-version').fill('no blanks');
+    await save.click();
+    await page.getByRole('alert').getByText('Something is wrong with this').waitFor();
+    await page.locator('#record-version').fill('');
+    await page.locator('#record-single').uncheck();
+    await save.click();
+    await page.locator('.settings').getByText('Done.').waitFor();
+    assert.equal((await as('ada', 'GET', 'site')).prechat, null);
+    assert.deepEqual(faults.filter((it) => !it.includes('422')), []);
+    await leave(ada);
+});
+
+
+test('keys are made, their secret is told once, and they end', async () => {
+    const { page, faults, ...ada } = await desk(browser, 'ada',
+                                                '#/settings/programs');
+    const button = (name) => page.getByRole('button', { name, exact: true });
+    const entry = (text) => page.locator('.records li')
+                                .filter({ hasText: text });
+
+    await button('Add').click();
+    await page.getByLabel('Name').fill(`Orders ${mark}`);
+    await page.getByRole('checkbox', { name: 'people:read' }).check();
+    await button('Save').click();
+    await entry(`Orders ${mark}`).filter({ hasText: 'people:read' })
+                                 .waitFor();
+
+    const token = await page.getByLabel('The secret').inputValue();
+
+    assert.ok((await call(token, 'GET', 'agents')).agents.length >= 3);
+    await entry(`Orders ${mark}`).getByRole('button', { name: 'Remove' })
+                                 .click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' })
+              .click();
+    await entry(`Orders ${mark}`).waitFor({ state: 'detached' });
+
+    await page.goto(`${consolePage}#/settings/signing`);
+    await page.locator('.settings').getByRole('heading', {
+        name: 'Signing keys' }).waitFor();
+    await button('Add').click();
+    await page.getByLabel('Name of the key').fill(`k-${mark}`);
+    await button('Save').click();
+    await entry(`k-${mark}`).waitFor();
+    assert.ok((await page.getByLabel('The secret').inputValue()).length
+              >= 32);
+    assert.deepEqual(faults, []);
+    await leave(ada);
 });
