@@ -163,6 +163,7 @@ export function createCanned({ i18n, input, canned, values, onchange }) {
     return {
         elements: [list, count],
         close,
+        look,
 
         /**
          * @param {KeyboardEvent} event

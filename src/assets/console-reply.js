@@ -210,8 +210,14 @@ export function createReply(i18n, actions) {
         update(state) {
             const { selected, conversation } = state;
             const other = conversation?.visitor !== now?.conversation?.visitor;
+            const more = state.desk.canned !== now?.desk.canned;
 
             now = state;
+
+            /* They may come after what finds them was typed. */
+            if (more && document.activeElement === input) {
+                canned.look();
+            }
 
             /* What one agent has chosen is not another's. */
             if (state.agent && state.agent.id !== author) {
