@@ -649,3 +649,17 @@ ngx_http_chat_conversation_conflict(ngx_http_request_t *r, ngx_str_t *body)
                                             "version", "the conversation "
                                             "has changed meanwhile", &extra);
 }
+
+
+ngx_int_t
+ngx_http_chat_conversation_mentions(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx)
+{
+    ngx_http_chat_args_t  args;
+
+    ngx_http_chat_args_init(&args);
+    ngx_http_chat_arg_actor(&args, &ctx->actor);
+
+    return ngx_http_chat_query_answer(r, ctx, NGX_HTTP_CHAT_SLOW,
+                                      NGX_HTTP_CHAT_Q_MENTIONS, &args);
+}

@@ -239,6 +239,10 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
       NGX_HTTP_CHAT_SCOPE_AUDIT, 0,
       ngx_http_chat_desk, "audit" },
 
+    { NGX_HTTP_GET, "/v1/mentions",
+      NGX_HTTP_CHAT_AGENT, NGX_HTTP_CHAT_AGENT, 0, 0,
+      ngx_http_chat_conversation_mentions, "mentions" },
+
     { NGX_HTTP_GET, "/v1/conversations",
       NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
       NGX_HTTP_CHAT_SCOPE_READ, 0,

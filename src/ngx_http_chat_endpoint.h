@@ -41,6 +41,9 @@ ngx_int_t ngx_http_chat_conversation_typing(ngx_http_request_t *r,
 ngx_int_t ngx_http_chat_conversation_change(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
+ngx_int_t ngx_http_chat_conversation_mentions(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
 /* desk: what agents manage, one row of a table for each action */
 ngx_int_t ngx_http_chat_desk(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);

@@ -101,7 +101,8 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "edit",                  NULL, 9, NULL },
     { "event_history",         NULL, 7, NULL },
     { "visitor_block",         NULL, 7, NULL },
-    { "visitor_erase",         NULL, 6, NULL }
+    { "visitor_erase",         NULL, 6, NULL },
+    { "mentions",              NULL, 5, NULL }
 };
 
 

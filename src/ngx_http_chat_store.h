@@ -75,6 +75,7 @@ typedef enum {
     NGX_HTTP_CHAT_Q_EVENT_HISTORY,
     NGX_HTTP_CHAT_Q_VISITOR_BLOCK,
     NGX_HTTP_CHAT_Q_VISITOR_ERASE,
+    NGX_HTTP_CHAT_Q_MENTIONS,
     NGX_HTTP_CHAT_Q_N
 } ngx_http_chat_query_e;
 

@@ -317,6 +317,10 @@ ask('agent root', 'DELETE', "v1/labels/$label->{id}");
 ask('agent root', 'DELETE', "v1/teams/$team->{id}");
 ask('agent root', 'DELETE', "v1/keys/$program->{id}");
 ask('agent root', 'DELETE', 'v1/keys/' . uuid('none'));
+ask('agent dana', 'POST', "$talk/messages", {client_msg_id => 'mention',
+    text => '@' . psql("SELECT name FROM chat.agent WHERE id = '"
+                       . agent('root') . "'"), visibility => 'internal'});
+ask('agent root', 'GET', 'v1/mentions');
 ask('agent root', 'GET', 'v1/audit?limit=200');
 ask('agent root', 'GET', 'v1/audit?limit=2');
 ask('agent root', 'GET', 'v1/audit?before=x');

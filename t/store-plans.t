@@ -95,6 +95,7 @@ sub calls {
             . "pg_current_snapshot(), 50, '$epoch')",
         sweep => 'chat.sweep_1(pg_current_snapshot()::text)',
         login => "chat.agent_login_2($site, '$agent->{name}\@example.com')",
+        mentions => "chat.mentions_1($a)",
         'agent session' => "chat.agent_session_get_1($site, $hash)",
         'api key' => "chat.api_key_get_1($site, "
             . "sha256('$agent->{id}'::bytea))",
