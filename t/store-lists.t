@@ -146,8 +146,9 @@ subtest 'a summary' => sub {
     my $c = $db->conversation($ann, 'x' x 300);
     my ($s) = grep { $_->{id} eq $c } @{(list($dana))[1]{conversations}};
 
-    is(join(' ', sort keys %$s), 'assignee id labels last next priority '
-       . 'snoozed_until status team unread version visitor waiting_since');
+    is(join(' ', sort keys %$s), 'assignee id labels last mentions next '
+       . 'priority snoozed_until status team unread version visitor '
+       . 'waiting_since');
     is(length $s->{last}{text}, 200);
     like($s->{waiting_since},
          qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/);

@@ -177,7 +177,7 @@ subtest 'agents' => sub {
     is(sprintf('%.1f', $hours), '12.0');
     is_deeply(decode($body)->{agent},
         {id => $id, name => 'Dana', email => 'Dana@Example.com',
-         role => 'agent'});
+         role => 'agent', totp => JSON::PP::false});
     my $r = $find->($s);
     is_deeply([@$r[0 .. 5]], [$s, $id, 'Dana', 'Dana@Example.com', 'agent',
                               $expires]);

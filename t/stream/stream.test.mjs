@@ -337,7 +337,7 @@ test(`sse over ${protocol}: headers and the first event`, async () => {
     assert.equal(first.next, `${env.epoch}.1`);
     assert.equal(first.events, undefined);
     assert.deepEqual(Object.keys(first.state).sort(),
-        ['presence', 'read', 'typing', 'version']);
+        ['presence', 'queue', 'read', 'typing', 'version']);
     assert.equal(message.id, `${env.epoch}.2`);
     assert.equal(message.event, 'message');
     assert.equal(JSON.parse(message.data).text, 'two');
