@@ -14,13 +14,13 @@ const AGAIN = /^image\/(png|jpeg|webp)$/;
 /** @type {Record<string, Record<string, string>>} */
 export const WORDS = {
     en: {
-        list: 'Files to send', remove: 'Remove {name}',
+        list: 'Files', remove: 'Remove {name}',
         retry: 'Upload {name} again', going: 'Uploading {name}',
         done: '{name} is attached', gone: '{name} is removed',
         many: 'A message takes {count} files.',
         too_large: '{name} is too large: {size} at most.',
         media_type: '{name}: files of this kind cannot be sent.',
-        quota: '{name}: you have sent too much for today.',
+        quota: '{name}: too much for today.',
         other: '{name} could not be uploaded.',
     },
     ar: {
@@ -313,8 +313,7 @@ export function createAttach({ adopt, attr, h, text, i18n, actions, composer,
         show(slot, it) {
             const url = api.url(`attachments/${it.id}`).href;
             const drawn = DRAWN.test(it.type);
-            const link = h('a', { href: url, rel: 'noopener',
-                                  target: '_blank',
+            const link = h('a', { href: url, target: '_blank',
                                   download: drawn ? null : it.name },
                            h('bdi', {}, it.name), ` ${kilobytes(it.size)}`);
 
