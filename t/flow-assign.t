@@ -195,6 +195,10 @@ my @who = map { 'v' . ($n - 2 + $_) } 0 .. 2;
 
 wait_until { psql('SELECT count(*) FROM chat.queue WHERE site = '
                   . site_id()) == 3 };
+
+# of those before, who stood in the line between two looks at it
+psql('DELETE FROM chat.queue_past WHERE site = ' . site_id());
+
 is_deeply([map { place($who[$_], $line[$_]) } 0 .. 2],
           [map { {position => $_, wait => undef} } 1 .. 3],
           'the others stand in a line, nobody knows for how long');

@@ -184,8 +184,8 @@ for my $table (qw(event event_history)) {
             . "AND t::text LIKE '%zebra%'"), 0, "nor in $table");
 }
 
-is(psql("SELECT count(*) FROM chat.search WHERE conversation = '$talk' AND "
-        . "seq = $card"), 0, 'nor in the search');
+ok(wait_until { !psql("SELECT count(*) FROM chat.search WHERE conversation = "
+                      . "'$talk' AND seq = $card") }, 'nor in the search');
 is_like($client{dana}->get('/support/v1/conversations?q=zebra')->json,
         {conversations => []}, 'nobody finds it');
 is($client{dana}->get("/support/v1/attachments/$file")->status, 404,

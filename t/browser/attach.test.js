@@ -173,9 +173,10 @@ test('files are pasted and dropped, taken back, and go with a text',
     await bring(page, 'drop', [
         { name: `drop-${mark}.txt`, kind: 'text/plain', text: 'dropped' },
         { name: 'other.txt', kind: 'text/plain', text: 'other' }]);
-    await until(async () => assert.equal(
-        await chips(page).locator('progress:not([hidden])').count(), 0));
-    assert.equal(await chips(page).count(), 3);
+    await until(async () => assert.deepEqual(
+        [await chips(page).count(),
+         await chips(page).locator('progress:not([hidden])').count()],
+        [3, 0]));
 
     const away = page.getByRole('button', { name: 'Remove \u2068other.txt' });
 

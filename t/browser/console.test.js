@@ -476,6 +476,15 @@ test('a long list is loaded as it is read, and few rows of it are there',
         node.scrollTop = node.scrollHeight / 2;
     });
 
+    /* The rows of that place are drawn with the next frame. */
+    await page.waitForFunction(() => {
+        const box = document.querySelector('.scroll');
+        const row = box.querySelector('li');
+
+        return row.getBoundingClientRect().top
+               < box.getBoundingClientRect().top;
+    });
+
     const middle = () => scroll.evaluate((node) => {
         const { top } = node.getBoundingClientRect();
 

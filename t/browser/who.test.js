@@ -415,7 +415,8 @@ test('shutdown that the server does not hear of is told', async () => {
     await page.route(/v1\/session$/, (route) => route.abort());
     await assert.rejects(page.evaluate(() => window.chat.shutdown()),
                          /unavailable/);
-    assert.deepEqual((await left(page)).slice(0, 3), [0, 0, 0]);
+    await until(async () => assert.deepEqual(
+        (await left(page)).slice(0, 3), [0, 0, 0]));
     await context.close();
 });
 

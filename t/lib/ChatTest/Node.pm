@@ -24,7 +24,8 @@ sub run {
     if ($pid == 0) {
         chdir $dir or die "$dir: $!\n";
         open STDERR, '>&', \*STDOUT;
-        exec 'node', '--test', '--test-reporter=tap', @only, @files
+        exec 'node', '--test', '--test-concurrency=1',
+            '--test-reporter=tap', @only, @files
             or die "node: $!\n";
     }
 
