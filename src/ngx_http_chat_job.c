@@ -23,6 +23,7 @@
 #define NGX_HTTP_CHAT_JOB_REST   4
 #define NGX_HTTP_CHAT_JOB_BUSY   39
 #define NGX_HTTP_CHAT_JOB_LEAST  20
+#define NGX_HTTP_CHAT_JOB_MOST   10000
 
 
 /* a link that waits for PostgreSQL's word */
@@ -210,6 +211,7 @@ ngx_http_chat_job_filled(ngx_http_chat_call_t *call)
                        NGX_HTTP_CHAT_JOB_LEAST);
         rest *= ngx_http_chat_append_pending() ? NGX_HTTP_CHAT_JOB_BUSY
                                                : NGX_HTTP_CHAT_JOB_REST;
+        rest = ngx_min(rest, NGX_HTTP_CHAT_JOB_MOST);
 
         ngx_add_timer(&ngx_http_chat_job_fill_event, rest);
     }

@@ -24,6 +24,7 @@ sub settings {
 # as if the agents had streams for the next hour, and nobody else any
 
 sub here {
+    psql("UPDATE chat.tick_state SET since = now() - interval '1 h'");
     psql('DELETE FROM chat.agent_seen WHERE site = ' . site_id());
     psql('INSERT INTO chat.agent_seen (site, agent, seen_at) VALUES '
          . join(', ', map { '(' . site_id() . ", '$_', "
@@ -262,6 +263,14 @@ my ($open, $answered) = map { talk() } 1, 2;
 
 assigned($_) for $open, $answered;
 message($answered, 'agent dana', 'one moment');
+
+# as after an outage, or when PostgreSQL has crashed
+
+psql("UPDATE chat.tick_state SET last = now() - interval '11 s'");
+psql('DELETE FROM chat.agent_seen WHERE site = ' . site_id());
+tick();
+is(assignee($open), $dana, 'nobody is absent who had no time to say so');
+
 here();
 ok((wait_until { assignee($open) eq '' }),
    'who goes away without an answer loses it');

@@ -258,6 +258,8 @@ call($token, 'POST', 'agent/totp/confirm',
 is(sign_in()->status, 401, 'enrolled again');
 is(call($root, 'DELETE', "agents/$dana/totp")->status, 204,
    'an administrator ends it');
+is_answer(call($root, 'DELETE', 'agents/' . agent('root') . '/totp'), 403,
+          undef, 'but not an own one without the password');
 is(sign_in()->status, 200, 'the password is enough again');
 is(psql("SELECT string_agg(action || (actor = '$dana')::text, ',' ORDER BY id)"
         . " FROM chat.audit WHERE object = '$dana' AND action <> "

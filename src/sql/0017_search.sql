@@ -285,7 +285,12 @@ BEGIN
         SELECT n.site,
                chat.search_segment_take(n.site, p_up, n.size) AS id
           FROM (SELECT s.site, count(*)::integer AS size
-                  FROM said s GROUP BY s.site) n
+                  FROM said s
+                 WHERE NOT EXISTS (SELECT FROM chat.search x
+                                    WHERE x.conversation = s.conversation
+                                      AND x.seq = s.seq
+                                   OFFSET 0)
+                 GROUP BY s.site) n
     )
     INSERT INTO chat.search (conversation, seq, at, words)
     SELECT s.conversation, s.seq, s.at,

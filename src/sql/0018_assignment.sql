@@ -513,16 +513,36 @@ RETURNS uuid LANGUAGE sql STABLE AS $$
 $$;
 
 
+-- One row: since when ticks have not been interrupted.  A crash forgets it, as
+-- it forgets who is there.
+
+CREATE UNLOGGED TABLE chat.tick_state (
+    one    boolean      PRIMARY KEY DEFAULT true CHECK (one),
+    since  timestamptz  NOT NULL,
+    last   timestamptz  NOT NULL
+);
+
+
 -- Back to the queue: what waits for the answer of an agent who is not there,
--- or who has gone away and has not taken it himself.
+-- or who has gone away and has not taken it himself.  Nobody is absent before
+-- there was time to say otherwise.
 
 CREATE FUNCTION chat.unassign_absent() RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
-    c  record;
+    v_since  timestamptz;
+    c        record;
 BEGIN
+    INSERT INTO chat.tick_state AS t (since, last)
+    VALUES (now(), now())
+        ON CONFLICT (one) DO UPDATE
+       SET since = CASE WHEN t.last < now() - interval '10 s' THEN now()
+                        ELSE t.since END,
+           last = now()
+    RETURNING t.since INTO v_since;
+
     FOR c IN SELECT t.id
                FROM (SELECT s.id AS site,
                             coalesce(s.settings -> 'assignment' ->> 'policy',
@@ -531,7 +551,8 @@ BEGIN
                JOIN chat.agent a
                  ON a.site = s.site AND NOT a.machine
                 AND (a.availability = 'away'
-                     OR NOT chat.is_here(a.site, a.id))
+                     OR v_since < now() - chat.away_after(a.site)
+                        AND NOT chat.is_here(a.site, a.id))
                JOIN chat.conversation t
                  ON t.site = a.site AND t.assignee = a.id
                 AND t.status = 'open'
@@ -542,8 +563,10 @@ BEGIN
                                    AND u.assignment <> 'manual'))
                 AND coalesce(m.assignment, s.policy) <> 'manual'
                 AND t.waiting_since IS NOT NULL AND t.erased_at IS NULL
-                AND (t.routed = a.id OR NOT chat.is_here(a.site, a.id))
-              LIMIT 100
+                AND (t.routed = a.id
+                     OR v_since < now() - chat.away_after(a.site)
+                        AND NOT chat.is_here(a.site, a.id))
+              LIMIT 50
                 FOR NO KEY UPDATE OF t SKIP LOCKED
     LOOP
         PERFORM chat.assign(c.id, NULL);
@@ -553,13 +576,16 @@ $$;
 
 
 -- No more rows are locked than there is room for, so that nobody's message
--- waits for what cannot be assigned anyway.
+-- waits for what cannot be assigned anyway; and no more in one tick than take
+-- half a second, of those who have waited longest first.
 
 CREATE FUNCTION chat.assign_waiting() RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
+    v_until  timestamptz := clock_timestamp() + interval '500 ms';
+    v_left   bigint := 50;
     v_room   bigint;
     v_agent  uuid;
     g        record;
@@ -568,8 +594,11 @@ BEGIN
     FOR g IN SELECT w.site, w.team, w.policy
                FROM chat.waiting w
               GROUP BY w.site, w.team, w.policy
+              ORDER BY min(w.waiting_since)
     LOOP
-        SELECT least(coalesce(sum(t.room), 0), 100) INTO v_room
+        EXIT WHEN v_left = 0 OR clock_timestamp() > v_until;
+
+        SELECT least(coalesce(sum(t.room), 0), v_left) INTO v_room
           FROM chat.takers(g.site, g.team) t;
 
         CONTINUE WHEN v_room = 0;
@@ -589,6 +618,10 @@ BEGIN
             EXIT WHEN v_agent IS NULL;
 
             PERFORM chat.assign(c.id, v_agent);
+
+            v_left := v_left - 1;
+
+            EXIT WHEN clock_timestamp() > v_until;
         END LOOP;
     END LOOP;
 END
@@ -701,7 +734,10 @@ BEGIN
         INSERT INTO chat.queue AS q (conversation, site, team, place, wait,
                                      first_place, entered_at)
         SELECT l.id, l.site, l.team, l.place,
-               ceil(l.place * p.pace / 60)::integer * 60, l.place, v_now
+               CASE WHEN p.pace IS NOT NULL
+                    THEN least(ceil(l.place * p.pace / 60), 1440)::integer
+                         * 60 END,
+               l.place, v_now
           FROM line l
           LEFT JOIN pace p
                  ON p.site = l.site AND p.team IS NOT DISTINCT FROM l.team

@@ -244,7 +244,11 @@ BEGIN
         RETURN;
     END IF;
 
-    IF (CASE WHEN p_password IS NULL THEN me.role <> 'admin'
+    -- one's own takes the password, if there is one
+
+    IF (CASE WHEN p_password IS NULL
+             THEN me.role <> 'admin'
+                  OR p_agent = me.id AND me.password <> ''
              ELSE p_agent <> me.id OR p_password <> me.password END)
     THEN
         RETURN QUERY SELECT 'forbidden', NULL::text;

@@ -151,6 +151,14 @@ DECLARE
     v_number  integer;
     v_done    integer := 0;
 BEGIN
+    IF NOT EXISTS (SELECT FROM chat.erasure) THEN
+        RETURN 0;
+    END IF;
+
+    -- who fills the search is not to put back what goes here
+
+    PERFORM pg_advisory_xact_lock(1667785079);
+
     WHILE v_done < p_lim LOOP
         SELECT r.conversation INTO v_id
           FROM chat.erasure r
