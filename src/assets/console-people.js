@@ -1,5 +1,6 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
+import { asProblem } from './api.js';
 import { createRecords } from './console-records.js';
 import { h } from './kernel.js';
 
@@ -34,6 +35,21 @@ export function createPeople(i18n, { api, session, store }) {
         invitation.hidden = false;
 
         return t('people.invited');
+    }
+
+    /**
+     * Who has no second factor is not in want of anything.
+     *
+     * @param {string} id
+     */
+    async function unfactor(id) {
+        try {
+            await api.call('DELETE', `agents/${id}/totp`);
+        } catch (error) {
+            if (asProblem(error).status !== 404) {
+                throw error;
+            }
+        }
     }
 
     /** @param {Colleague | null} it */
@@ -101,6 +117,7 @@ export function createPeople(i18n, { api, session, store }) {
                 await api.call('POST', `agents/${id}/setup`))],
             [t('people.end'), () => api.call('DELETE',
                                              `agents/${id}/sessions`)],
+            [t('people.factor'), () => unfactor(id)],
         ],
         done: session.desk,
     });

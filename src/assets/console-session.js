@@ -46,6 +46,18 @@ export function createSession({ api, store, live, keeper, failed }) {
             } catch (error) {
                 const problem = asProblem(error);
 
+                if (problem.status === 401 && keeper.get('left') !== '1') {
+                    const said = await known();
+
+                    if (said === '') {
+                        return;
+                    }
+
+                    store.dispatch({ type: 'signedout', problem:
+                                     said === 'unknown' ? said : null });
+                    return;
+                }
+
                 if (!problem.passing) {
                     store.dispatch({ type: 'signedout', problem: null });
                     return;
@@ -60,15 +72,59 @@ export function createSession({ api, store, live, keeper, failed }) {
 
     /** @param {Agent} agent */
     function signedIn(agent) {
+        keeper.put('left', '');
         keeper.put('who', agent.id);
         store.dispatch({ type: 'signedin', agent });
     }
 
     /**
+     * Signs in whoever the server knows without a password.  Whether it
+     * knows anybody is found by asking.
+     *
+     * @returns {Promise<string>} '' when somebody is signed in, else why not
+     */
+    async function known() {
+        try {
+            const { agent } = await api.call('POST', 'agent/session',
+                                             { body: {} });
+
+            keeper.put('known', '1');
+            signedIn(agent);
+
+            return '';
+        } catch (error) {
+            const { status, code } = asProblem(error);
+
+            if ([401, 403, 422].includes(status)) {
+                keeper.put('known', status === 422 ? '' : '1');
+            }
+
+            return status === 403 ? 'unknown'
+                   : status === 401 || status === 422 ? 'nobody' : code;
+        }
+    }
+
+    /** By a button, as the server knows who it is. */
+    async function identify() {
+        if (store.get().signin.busy) {
+            return;
+        }
+
+        store.dispatch({ type: 'signing' });
+
+        const said = await known();
+
+        if (said !== '') {
+            store.dispatch({ type: 'refused', problem: said });
+        }
+    }
+
+    /**
      * @param {string} email
      * @param {string} password
+     * @param {string} [code] of the second factor
      */
-    async function signIn(email, password) {
+    async function signIn(email, password, code = '') {
         if (store.get().signin.busy) {
             return;
         }
@@ -76,15 +132,18 @@ export function createSession({ api, store, live, keeper, failed }) {
         store.dispatch({ type: 'signing' });
 
         try {
-            const { agent } = await api.call('POST', 'agent/session',
-                                             { body: { email, password } });
+            const { agent } = await api.call('POST', 'agent/session', {
+                body: { email, password, ...code && { code } } });
 
             signedIn(agent);
         } catch (error) {
-            const { status, code } = asProblem(error);
+            const problem = asProblem(error);
+            const factor = problem.code === 'second_factor';
 
-            store.dispatch({ type: 'refused',
-                             problem: status === 401 ? 'wrong' : code });
+            store.dispatch({ type: 'refused', ...factor && { factor },
+                             problem: factor ? code ? 'code' : 'factor'
+                                      : problem.status === 401 ? 'wrong'
+                                      : problem.code });
         }
     }
 
@@ -125,6 +184,7 @@ export function createSession({ api, store, live, keeper, failed }) {
         try {
             await api.call('DELETE', 'agent/session');
             keeper.forget();
+            keeper.put('left', '1');
             keeper.put('who', '');
             store.dispatch({ type: 'signedout', problem: null });
         } catch (error) {
@@ -152,10 +212,14 @@ export function createSession({ api, store, live, keeper, failed }) {
     return {
         start,
         signIn,
+        identify,
         signOut,
         setUp,
         desk,
         wake: () => pause.wake(),
+
+        /** Whether the server may know who it is without a password. */
+        knows: () => keeper.get('known') === '1',
 
         ended() {
             if (store.get().phase === 'in') {

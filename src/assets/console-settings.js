@@ -3,6 +3,7 @@
 import { attr, h, keyed, text } from './kernel.js';
 import { asProblem } from './api.js';
 import { createAudit } from './console-audit.js';
+import { createFactor } from './console-factor.js';
 import { createLabels, createReplies } from './console-lists.js';
 import { createPeople, createTeams } from './console-people.js';
 import { createPrograms, createSigning } from './console-secrets.js';
@@ -55,6 +56,7 @@ export function createSettings(name, i18n, actions) {
  */
 function createMine(i18n, { api, keeper, notice, store }) {
     const { t } = i18n;
+    const factor = createFactor(i18n, api);
     const status = h('p', { class: 'said', role: 'status' });
     const lang = h('select', { id: 'lang', onchange() {
         keeper.put('lang', lang.value);
@@ -139,6 +141,7 @@ function createMine(i18n, { api, keeper, notice, store }) {
                    h('label', { class: 'choice' }, desktop, t('me.desktop')),
                    h('label', { class: 'choice' }, keys, t('help.on')),
                    status,
+                   h('h3', {}, t('factor.title')), factor.element,
                    h('h3', {}, t('me.sessions')), sessions, others),
         update() {},
     };

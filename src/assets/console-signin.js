@@ -7,18 +7,36 @@ const SHORTEST = 12;
 
 
 /**
- * The sign-in form.
+ * The sign-in form.  It asks for the code of a second factor when the server
+ * does; where the server has known somebody without a password, it offers
+ * that.
  *
  * @param {Wording} i18n
- * @param {(email: string, password: string) => void} onsubmit
+ * @param {object} session
+ * @param {(email: string, password: string, code: string) => void}
+ *     session.signIn
+ * @param {() => void} session.identify
+ * @param {() => boolean} session.knows
  */
-export function createSignin(i18n, onsubmit) {
+export function createSignin(i18n, { signIn, identify, knows }) {
     const { t } = i18n;
+    /** @type {unknown} what was last said */
+    let drawn = null;
     const email = h('input', { id: 'email', name: 'email', type: 'email',
                                autocomplete: 'username', required: true });
     const password = h('input', { id: 'password', name: 'password',
                                   type: 'password', required: true,
                                   autocomplete: 'current-password' });
+    const code = h('input', { id: 'code', name: 'code', dir: 'ltr',
+                              autocomplete: 'one-time-code', maxlength: 32,
+                              spellcheck: 'false', autocapitalize: 'none',
+                              'aria-describedby': 'code-hint' });
+    const second = h('div', { class: 'second', hidden: true },
+                     h('label', { for: 'code' }, t('signin.second')), code,
+                     h('p', { class: 'hint', id: 'code-hint' },
+                       t('signin.recovery')));
+    const known = h('button', { type: 'button', hidden: true,
+                                onclick: identify }, t('signin.known'));
     const problem = h('p', { class: 'problem', role: 'alert' });
     const button = h('button', { type: 'submit', class: 'primary' },
                      t('signin.submit'));
@@ -26,12 +44,13 @@ export function createSignin(i18n, onsubmit) {
                    h('h1', {}, t('signin.title')),
                    h('label', { for: 'email' }, t('signin.email')), email,
                    h('label', { for: 'password' }, t('signin.password')),
-                   password, problem, button);
+                   password, second, problem, button, known);
     const element = h('main', { class: 'door' }, form);
 
     form.addEventListener('submit', (event) => {
         event.preventDefault();
-        onsubmit(email.value, password.value);
+        signIn(email.value, password.value,
+               second.hidden ? '' : code.value.trim());
     });
 
     return {
@@ -40,16 +59,29 @@ export function createSignin(i18n, onsubmit) {
 
         /** The password does not stay in the page. */
         forget() {
-            password.value = '';
+            password.value = code.value = '';
         },
 
         /** @param {import('./console-state.js').ConsoleState} state */
-        update(state) {
-            const { busy, problem: code } = state.signin;
+        update({ signin, phase }) {
+            const { busy, problem: why, factor } = signin;
+            const asked = factor && second.hidden;
+            const news = signin !== drawn;
+
+            drawn = signin;
 
             text(button, t(busy ? 'signin.busy' : 'signin.submit'));
             attr(button, 'aria-disabled', busy ? 'true' : null);
-            text(problem, said(i18n, code));
+            text(problem, said(i18n, why));
+            attr(second, 'hidden', !factor);
+            attr(known, 'hidden', !knows());
+            code.required = factor;
+
+            /* A code is of use once. */
+            if (phase === 'signin' && news && (asked || why === 'code')) {
+                code.value = '';
+                code.focus();
+            }
         },
     };
 }

@@ -17,7 +17,8 @@ export { ordered } from './console-list.js';
  * @typedef {object} ConsoleState
  * @property {'starting' | 'signin' | 'in'} phase
  * @property {Agent | null} agent
- * @property {{busy: boolean, problem: string | null}} signin
+ * @property {{busy: boolean, problem: string | null, factor: boolean}} signin
+ *     factor: whether a code is asked for beside the password
  * @property {string} invitation the token of a set-up link, or ''
  * @property {import('./console-route.js').View} view
  * @property {import('./console-list.js').Order} order
@@ -40,7 +41,7 @@ export { ordered } from './console-list.js';
 /**
  * @typedef {{type: 'starting', up: boolean, now: number}
  *     | {type: 'signing'}
- *     | {type: 'refused', problem: string}
+ *     | {type: 'refused', problem: string | null, factor?: boolean}
  *     | {type: 'signedin', agent: Agent}
  *     | {type: 'signedout', problem: string | null}
  *     | {type: 'invited', token: string}
@@ -77,7 +78,7 @@ const UP = { up: true, since: 0 };
 export const INITIAL = {
     phase: 'starting',
     agent: null,
-    signin: { busy: false, problem: null },
+    signin: { busy: false, problem: null, factor: false },
     invitation: '',
     view: ALL,
     order: 'newest',
@@ -190,10 +191,13 @@ function reduceSession(state, event) {
                           inbox: { up: event.up, since: event.now } } };
 
     case 'signing':
-        return { ...state, signin: { busy: true, problem: null } };
+        return { ...state, signin: { ...state.signin, busy: true,
+                                     problem: null } };
 
     case 'refused':
-        return { ...state, signin: { busy: false, problem: event.problem } };
+        return { ...state, signin: {
+            busy: false, problem: event.problem,
+            factor: event.factor ?? state.signin.factor } };
 
     case 'signedin':
         /* What another agent has left behind is not shown. */
@@ -207,7 +211,7 @@ function reduceSession(state, event) {
     case 'signedout':
         return { ...(event.problem === null ? afresh(state) : state),
                  phase: 'signin',
-                 signin: { busy: false, problem: event.problem } };
+                 signin: { ...INITIAL.signin, problem: event.problem } };
 
     default:
         return state;

@@ -44,7 +44,7 @@ export function createView(i18n, actions) {
     const { t } = i18n;
     const { keeper, session } = actions;
     const sheet = new CSSStyleSheet();
-    const signin = createSignin(i18n, session.signIn);
+    const signin = createSignin(i18n, session);
     const setup = createSetup(i18n, session.setUp, () =>
         actions.store.dispatch({ type: 'invited', token: '' }));
     const views = createViews(i18n, () => {
