@@ -25,7 +25,11 @@ type ChatEvent = {
     text?: string;
     attachments?: Attachment[];
     card?: Card;
-    /** of a response: to the card of which message, and what */
+    /** of a message that was changed, or taken back */
+    edited_at?: string;
+    redacted?: boolean;
+    /** of a response: to the card of which message, and what; of an edit or
+        a redaction: of which message */
     to?: number;
     response?: CardAnswer;
     status?: Status;

@@ -66,6 +66,7 @@ export function createKeys(i18n, parts) {
           run: () => talk.reply.write(false) },
         { name: 'note', keys: 'Alt+KeyP', open: true,
           run: () => talk.reply.write(true) },
+        { name: 'edit', keys: 'Alt+KeyU', open: true, run: talk.edit },
         { name: 'attach', keys: 'Mod+Alt+KeyA', open: true,
           run: talk.reply.attach },
         { name: 'anyway', keys: 'Alt+Enter', open: true,

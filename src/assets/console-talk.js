@@ -1,6 +1,7 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 import { attr, h, text } from './kernel.js';
+import { asNow, createEdits, notYet } from './console-edits.js';
 import { createLog } from './log.js';
 import { createReply } from './console-reply.js';
 import { createTypingLine } from './typing.js';
@@ -13,6 +14,7 @@ import { visitorName } from './console-inbox.js';
 /**
  * @typedef {object} TalkActions
  * @property {Api} api
+ * @property {Store<import('./console-state.js').ConsoleState, any>} store
  * @property {ReturnType<typeof
  *     import('./console-drafts.js').createKeeper>} keeper
  * @property {() => void} [back]
@@ -83,10 +85,14 @@ export function createTalk(i18n, actions) {
     /** @type {unknown[]} what the log was last drawn of */
     let logged = [];
 
+    const edits = createEdits(i18n, { ...actions, back: () =>
+        log.element.focus() });
     const log = createLog({
         i18n, label: t('log.label'), other: 'visitor',
         onearlier: actions.earlier, onseen: actions.seen,
-        onretry: actions.retry, ondiscard: actions.discard, file,
+        onretry: actions.retry, ondiscard: actions.discard,
+        file: (it) => 'of' in it ? edits.tools(/** @type {any} */ (it))
+                                 : file(it),
         told: (event) => told(event, i18n),
     });
     const reply = createReply(i18n, actions);
@@ -112,7 +118,8 @@ export function createTalk(i18n, actions) {
     const stale = h('div', { class: 'stale', role: 'alert', hidden: true });
     const status = h('p', { class: 'empty', role: 'status' });
     const element = h('main', { class: 'pane talk' }, top, problem, status,
-                      log.element, typists.element, stale, reply.element);
+                      log.element, typists.element, stale, reply.element,
+                      edits.element);
 
     function take() {
         actions.change({ assignee: assigned() ? null
@@ -141,6 +148,7 @@ export function createTalk(i18n, actions) {
         focus: () => (back.offsetParent ? back : details).focus(),
         reply,
         log: log.element,
+        edit: edits.last,
         take,
         finish,
         sendAnyway,
@@ -178,11 +186,23 @@ export function createTalk(i18n, actions) {
 
             if (!seen.every((it, i) => it === logged[i])) {
                 logged = seen;
-                log.update(talk, state.outgoing.filter(
-                               (item) => item.lane === selected), self(state));
+                record(talk, state.outgoing.filter(
+                           (item) => item.lane === selected), self(state));
             }
         },
     };
+
+    /**
+     * @param {Talk | null} talk
+     * @param {Outgoing[]} outgoing
+     * @param {Person} me
+     */
+    function record(talk, outgoing, me) {
+        const events = talk ? talk.events : [];
+
+        log.update(talk && { ...talk, events: asNow(events, me) },
+                   notYet(outgoing, events, me), me);
+    }
 
     /** Says who was quicker, with one key to send all the same. */
     function warn() {
