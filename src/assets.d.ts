@@ -92,6 +92,7 @@ type Customer = Named & {
     consent?: { version: string; locale: string | null; at: string } | null;
     locale?: string | null;
     page?: string | null;
+    blocked?: boolean;
 };
 
 type Summary = {

@@ -249,6 +249,10 @@ export function createLive({ api, stream, store, failed, news, fresh }) {
             } catch (error) {
                 const problem = asProblem(error);
 
+                if (problem.status === 410) {
+                    store.dispatch({ type: 'gone', id: wanted });
+                }
+
                 if (loading === wanted) {
                     failed(error);
                 }

@@ -1,14 +1,12 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 import { attr, h, keyed, text } from './kernel.js';
+import { createCustomer } from './console-customer.js';
 import { plainName } from './i18n.js';
-import { routeTo } from './console-route.js';
-import { visitorName } from './console-inbox.js';
 
 const PRIORITIES = ['urgent', 'high', 'normal', 'low'];
 const HOUR = 3600000;
 const MORNING = 9;
-const OTHERS = 10;
 
 /** @typedef {import('./console-state.js').ConsoleState} ConsoleState */
 
@@ -40,10 +38,14 @@ export function snoozes(now) {
  * @param {(change: Change) => Promise<void>} actions.change
  * @param {ReturnType<typeof
  *     import('./console-notice.js').createNotice>} actions.notice
+ * @param {Api} actions.api
+ * @param {Store<ConsoleState, any>} actions.store
+ * @param {(id: string) => void} actions.show
  * @param {() => void} actions.close
  */
-export function createSide(i18n, { change, notice, close }) {
+export function createSide(i18n, { change, notice, close, ...actions }) {
     const { t } = i18n;
+    const customer = createCustomer(i18n, actions);
     /** @type {ConsoleState | null} */
     let now = null;
 
@@ -109,10 +111,6 @@ export function createSide(i18n, { change, notice, close }) {
     const choices = h('div', {});
     /** @type {string[] | null} labels that are asked for */
     let picked = null;
-    const verified = h('p', { class: 'verified' });
-    const facts = h('dl', {});
-    const others = h('ul', { class: 'others' });
-    const earlier = h('h3', {}, t('side.before'));
     const mute = h('button', { type: 'button', onclick() {
         notice.mute(now?.selected || '');
         muted();
@@ -123,9 +121,7 @@ export function createSide(i18n, { change, notice, close }) {
                    field('assignee', assignee),
                    field('team', team),
                    field('priority', priority),
-                   labels, mute,
-                   h('h3', {}, t('side.customer')),
-                   verified, facts, earlier, others);
+                   labels, mute, customer.element);
     const shut = h('button', { type: 'button', onclick: close },
                    t('side.close'));
     const element = h('aside', { class: 'pane side', id: 'side',
@@ -171,9 +167,7 @@ export function createSide(i18n, { change, notice, close }) {
 
         /** @param {ConsoleState} state */
         update(state) {
-            const { conversation: it, desk, away, list, selected, view }
-                = state;
-
+            const { conversation: it, desk, away, list, view } = state;
             const before = now;
 
             now = state;
@@ -199,25 +193,8 @@ export function createSide(i18n, { change, notice, close }) {
 
             fields(it, state);
             snooze(it, before?.conversation);
-            customer(it);
+            customer.update(state, it);
             muted();
-
-            const same = Object.values(list || {}).filter(
-                ({ id, visitor }) => id !== selected
-                                     && visitor.id === it.visitor.id)
-                .sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, OTHERS);
-
-            attr(earlier, 'hidden', !same.length);
-            keyed(others, same, ({ id }) => id,
-                  () => h('li', {}, h('a', {}, h('span', { dir: 'auto' }))),
-                  (node, one) => {
-                      const [link] = node.children;
-
-                      attr(link, 'href', routeTo(view, one.id));
-                      text(link.children[0],
-                           `${t(`status.${one.status}`)} · `
-                           + (one.last?.text || '').slice(0, 80));
-                  });
         },
     };
 
@@ -317,58 +294,12 @@ export function createSide(i18n, { change, notice, close }) {
             }
         }
     }
-
-    /** @param {Summary} it */
-    function customer({ visitor, created_at: since }) {
-        const { consent } = visitor;
-        /** @type {[string, string][]} */
-        const rows = [
-            [t('side.name'), visitorName(visitor, i18n)],
-            [t('side.email'), visitor.email || ''],
-            [t('side.external'), visitor.external_id || ''],
-            [t('side.consent'), consent ? t('side.agreed', {
-                version: consent.version, time: i18n.full(consent.at) })
-                                : ''],
-            [t('side.locale'), visitor.locale
-             ? language(visitor.locale, i18n.lang) : ''],
-            [t('side.page'), visitor.page || ''],
-            ...Object.entries(visitor.attributes || {}).map(([name, value]) =>
-                /** @type {[string, string]} */ ([name, String(value)])),
-            [t('side.since'), since ? i18n.full(since) : ''],
-        ];
-
-        text(verified, t(visitor.verified ? 'side.verified'
-                                          : 'side.unverified'));
-        attr(verified, 'data-verified', Boolean(visitor.verified));
-        keyed(facts, rows.filter(([, value]) => value !== ''),
-              ([name]) => name,
-              () => h('div', {}, h('dt', {}, h('bdi', {})),
-                      h('dd', { dir: 'auto' })),
-              (node, [name, value]) => {
-                  text(node.children[0].children[0], plainName(name));
-                  text(node.children[1], plainName(value));
-              });
-    }
 }
 
 
 /** @param {Summary} it */
 function sleeps({ status, snoozed_until: until }) {
     return status === 'snoozed' && until || null;
-}
-
-
-/**
- * @param {string} locale
- * @param {string} lang in which it is named
- */
-function language(locale, lang) {
-    try {
-        return new Intl.DisplayNames(lang, { type: 'language' }).of(locale)
-               || locale;
-    } catch {
-        return locale;
-    }
 }
 
 

@@ -52,6 +52,7 @@ export { ordered } from './console-list.js';
  *     | {type: 'found', conversations: Summary[], more: boolean,
  *        fresh: boolean, bad?: boolean}
  *     | {type: 'won', by: string}
+ *     | {type: 'gone', id?: string, visitor?: string}
  *     | {type: 'away', now: number}
  *     | {type: 'inbox', page: InboxPage}
  *     | {type: 'selected', id: string}
@@ -137,6 +138,11 @@ export function reduce(state, event) {
 
     case 'won':
         return { ...state, won: event.by };
+
+    case 'gone':
+        return { ...state, list: state.list && Object.fromEntries(
+            Object.entries(state.list).filter(([id, { visitor }]) =>
+                id !== event.id && visitor.id !== event.visitor)) };
 
     case 'away':
         return (state.away > 0) === (event.now > 0) ? state

@@ -99,6 +99,8 @@ export function createTalk(i18n, actions) {
     const typists = createTypingLine(i18n);
     const name = h('bdi', {});
     const verified = h('span', { class: 'badge' });
+    const blocked = h('span', { class: 'badge barred', hidden: true },
+                      t('talk.blocked'));
     const facts = h('p', { class: 'facts' });
     const assign = h('button', { type: 'button', onclick: take });
     const resolve = h('button', { type: 'button', onclick: finish });
@@ -109,7 +111,7 @@ export function createTalk(i18n, actions) {
                                onclick: actions.back }, t('talk.back'));
     const top = h('header', { class: 'head' }, back,
                   h('div', { class: 'title' },
-                    h('h2', {}, name, ' ', verified), facts),
+                    h('h2', {}, name, ' ', verified, ' ', blocked), facts),
                   h('div', { class: 'actions' }, assign, resolve, details));
     const problem = h('p', { class: 'problem', role: 'alert' });
     const anyway = h('button', { type: 'button', onclick: sendAnyway,
@@ -251,6 +253,7 @@ export function createTalk(i18n, actions) {
         text(verified, t(visitor.verified ? 'talk.verified'
                                           : 'talk.unverified'));
         attr(verified, 'data-verified', Boolean(visitor.verified));
+        attr(blocked, 'hidden', !visitor.blocked);
         text(facts, [
             t(`status.${conversation.status}`),
             assignee ? t('talk.assignee', { name: assignee.name || '' })

@@ -8,10 +8,13 @@
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { accessible, inLog, launch, shot, write } from './browser.js';
-import { as, desk, leave, reply, said, visitor } from './console-page.js';
+import { randomUUID } from 'node:crypto';
+import { accessible, inLog, launch, shot, site, write } from './browser.js';
+import { as, call, desk, leave, reply, said, visitor }
+    from './console-page.js';
 
 const mark = Date.now().toString(36);
+const WITHIN = 30000;
 
 let browser;
 
@@ -137,4 +140,178 @@ test('a change that is refused says so, and is still there', async () => {
     await inLog(page, `Better ${mark}`).waitFor();
     await row(page, `Better ${mark}`).waitFor();
     await leave(dana);
+});
+
+
+/* How the server answers the visitor. */
+async function status(token, path) {
+    const { status: number } = await fetch(`${site.prefix}v1/${path}`, {
+        headers: { Authorization: `Bearer ${token}` } });
+
+    return number;
+}
+
+
+/* Until something is so. */
+async function until(holds) {
+    const end = Date.now() + WITHIN;
+
+    while (!await holds()) {
+        assert.ok(Date.now() < end, String(holds));
+        await new Promise((resolve) => {
+            setTimeout(resolve, 50);
+        });
+    }
+}
+
+
+test('the panel has all that a customer has said and done', async () => {
+    const { id, token } = await visitor(`First ${mark}`, { name: 'Ann' });
+
+    await as('dana', 'PATCH', `conversations/${id}`, { status: 'resolved' });
+    await call(token, 'POST', 'track', [
+        { name: 'cart.add', url: 'https://shop.test/lamps?id=7',
+          data: { product: `Heron ${mark}`, count: 2 } },
+        { name: 'cart.open' }]);
+
+    const second = await call(token, 'POST', 'conversations', {
+        client_msg_id: randomUUID(), text: `Second ${mark}` });
+
+    /* The first is in no list of this page. */
+    const { page, faults, ...dana } = await desk(
+        browser, 'dana', `#/mine/c/${second.id}`);
+    const panel = page.getByRole('complementary', { name: 'Details' });
+    const other = panel.getByRole('link', { name: `First ${mark}` });
+
+    await other.waitFor();
+    assert.match(await other.textContent(), /^Resolved · /);
+    assert.equal(await panel.getByRole('link', { name: `Second ${mark}` })
+                            .count(), 0);
+    await panel.getByText('What happened on the site').click();
+    await panel.getByText('cart.add').waitFor();
+    await panel.getByText(`product: Heron ${mark}, count: 2`).waitFor();
+    assert.deepEqual(await panel.locator('.others a[target]').evaluateAll(
+        (links) => links.map(({ href, rel }) => [href, rel])),
+        [['https://shop.test/lamps?id=7', 'noopener noreferrer nofollow']]);
+    await accessible(page);
+    await shot(page, 'console-customer');
+
+    await other.click();
+    await inLog(page, `First ${mark}`).waitFor();
+    await panel.getByRole('link', { name: `Second ${mark}` }).waitFor();
+    assert.deepEqual(faults, []);
+    await leave(dana);
+});
+
+
+test('more than a page of what a customer has said', async () => {
+    const { id, token } = await visitor(`Page 0 ${mark}`);
+
+    for (let i = 1; i <= 12; i++) {
+        await call(token, 'POST', 'conversations', {
+            client_msg_id: randomUUID(), text: `Page ${i} ${mark}` });
+    }
+
+    const { page, faults, ...dana } = await desk(browser, 'dana',
+                                                 `#/mine/c/${id}`);
+    const links = page.locator('.customer details').first()
+                      .getByRole('link');
+
+    await links.nth(9).waitFor();
+    assert.equal(await links.count(), 10);
+    await page.locator('.customer').getByRole('button', {
+        name: 'Show earlier entries' }).click();
+    await links.nth(11).waitFor();
+    assert.equal(await links.count(), 12);
+    assert.deepEqual(faults, []);
+    await leave(dana);
+});
+
+
+test('a customer is given a name, blocked and let in again', async () => {
+    const { id, token } = await visitor(`Block ${mark}`);
+    const { page, faults, ...dana } = await desk(browser, 'dana',
+                                                 `#/all/c/${id}`);
+    const panel = page.getByRole('complementary', { name: 'Details' });
+    const dialog = page.getByRole('dialog');
+    const press = (one, name) => one.getByRole('button', {
+        name, exact: true }).click();
+
+    await press(panel, 'Change name or e-mail');
+    await accessible(page);
+    await dialog.getByLabel('Name').fill(`Noa ${mark}`);
+    await dialog.getByLabel('E-mail').fill('noa@shop.test');
+    await press(dialog, 'Save');
+    await dialog.waitFor({ state: 'hidden' });
+    await panel.getByText('noa@shop.test').waitFor();
+    await row(page, `Noa ${mark}`).waitFor();
+    await panel.getByText('Not verified').waitFor();
+
+    const { visitor: now } = await as('sam', 'GET', `conversations/${id}`);
+
+    assert.deepEqual([now.name, now.email, now.verified],
+                     [`Noa ${mark}`, 'noa@shop.test', false]);
+
+    await press(panel, 'Block');
+    await panel.getByText('Blocked: this visitor cannot write.').waitFor();
+    await page.locator('.title').getByText('blocked').waitFor();
+    await accessible(page);
+    await shot(page, 'console-blocked');
+    await until(async () =>
+        await status(token, `conversations/${id}`) === 401);
+    await page.reload();
+    await press(panel, 'Unblock');
+    await panel.getByText('Blocked: this visitor cannot write.')
+               .waitFor({ state: 'hidden' });
+
+    const later = await as('sam', 'GET', `conversations/${id}`);
+
+    assert.notEqual(later.visitor.blocked, true);
+
+    /* Erasing is for others. */
+    assert.equal(await panel.getByRole('button', { name: 'Erase' }).count(),
+                 0);
+    assert.deepEqual(faults, []);
+    await leave(dana);
+});
+
+
+test('a supervisor erases a customer, by a word', async () => {
+    const { id, token } = await visitor(`Erase ${mark}`, { name: 'Ann' });
+    const dana = await desk(browser, 'dana', '#/all');
+    const sam = await desk(browser, 'sam', `#/all/c/${id}`);
+    const dialog = sam.page.getByRole('dialog');
+    const go = dialog.getByRole('button', { name: 'Erase for good' });
+
+    await row(dana.page, `Erase ${mark}`).waitFor();
+    await sam.page.getByRole('button', { name: 'Erase', exact: true })
+                  .click();
+    await dialog.getByText('Erase \u2068Ann\u2069?').waitFor();
+    await accessible(sam.page);
+    await shot(sam.page, 'console-erase');
+    await go.click();
+    await dialog.getByRole('alert').getByText('to confirm').waitFor();
+    await dialog.getByRole('textbox').fill('everything');
+    await go.click();
+    assert.equal(await status(token, `conversations/${id}`), 200);
+    await dialog.getByRole('textbox').fill('Erase');
+    await go.click();
+    await dialog.waitFor({ state: 'hidden' });
+    await row(sam.page, `Erase ${mark}`).waitFor({ state: 'detached' });
+    await sam.page.getByText('Choose a conversation.').waitFor();
+    await until(async () =>
+        await status(token, `conversations/${id}`) !== 200);
+
+    /* Who still has it in a list is told when he opens it. */
+    if (await row(dana.page, `Erase ${mark}`).count()) {
+        await dana.page.evaluate((hash) => {
+            location.hash = hash;
+        }, `#/all/c/${id}`);
+        await dana.page.getByText('This conversation was removed.')
+                       .waitFor();
+    }
+
+    await row(dana.page, `Erase ${mark}`).waitFor({ state: 'detached' });
+    assert.deepEqual(sam.faults.filter((it) => !it.includes('410')), []);
+    await leave(dana, sam);
 });

@@ -51,7 +51,7 @@ export async function visitor(text, about) {
         client_msg_id: randomUUID(), text });
 
     return {
-        id,
+        id, token,
         say: (more) => call(token, 'POST', `conversations/${id}/messages`, {
             client_msg_id: randomUUID(), text: more }),
     };

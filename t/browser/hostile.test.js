@@ -147,6 +147,11 @@ test('the console shows text', async () => {
             it.firstElementChild?.textContent === text).length === 2,
             [HOSTILE[i]]);
 
+        /* What the page has told of each stands there, too. */
+        if (i === 0) {
+            await page.getByText('What happened on the site').click();
+        }
+
         /* Marks that turn the text around them are not shown. */
         await page.waitForFunction((name) => {
             const plain = (it) => it.replace(/[^\p{L}\p{N}\p{P}\p{S}]/gu, '');
