@@ -107,6 +107,8 @@ type Summary = {
         created_at: string;
     } | null;
     unread: number;
+    /* notes that name the agent, and are not read */
+    mentions?: number;
     version: number;
     next: string;
     in?: boolean;
@@ -119,6 +121,15 @@ type Summary = {
     snoozed_until?: string | null;
     waiting_since?: string | null;
     created_at?: string;
+};
+
+/** A note that names the agent who asks. */
+type Mention = {
+    conversation: string;
+    seq: number;
+    sender: Person;
+    text: string;
+    created_at: string;
 };
 
 type Priority = 'low' | 'high' | 'urgent' | null;

@@ -68,6 +68,7 @@ export default {
     "inbox.all": "الكل",
     "inbox.mine": "محادثاتي",
     "inbox.none": "غير مسندة",
+    "inbox.mentions": "الإشارات",
     "inbox.empty": "لا شيء هنا.",
     "inbox.starting": "جارٍ التحميل…",
     "inbox.unread": {
@@ -153,6 +154,15 @@ export default {
         "many": "{count} ردًا",
         "other": "{count} رد"
     },
+    "mention.label": "الزملاء",
+    "mention.count": {
+        "zero": "لا أسماء",
+        "one": "اسم واحد",
+        "two": "اسمان",
+        "few": "{count} أسماء",
+        "many": "{count} اسمًا",
+        "other": "{count} اسم"
+    },
     "canned.shortcut": "الاختصار",
     "canned.title": "العنوان",
     "canned.locale": "اللغة",
@@ -226,6 +236,7 @@ export default {
     "snooze.monday": "حتى صباح الاثنين",
     "snooze.at": "حتى موعد آخر",
     "notice.one": "رسالة جديدة من {name}",
+    "notice.mention": "أشار إليك {name}",
     "notice.many": {
         "zero": "لا رسائل جديدة",
         "one": "رسائل جديدة في محادثة واحدة",
@@ -263,6 +274,7 @@ export default {
     "keys.mine": "عرض: محادثاتي",
     "keys.none": "عرض: غير مسندة",
     "keys.all": "عرض: الكل",
+    "keys.mentions": "عرض: الإشارات",
     "keys.settings": "الإعدادات",
     "keys.close": "إغلاق المحادثة",
     "keys.palette": "كل الأوامر",

@@ -1,13 +1,15 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 import { attr, h, keyed, text } from './kernel.js';
+import { plainName } from './i18n.js';
 
 /*
- * Replies that are written already: "/" and the beginning of a name opens a
- * list of them below the field.
+ * What is written already: "/" and the beginning of a name opens a list of
+ * replies at the field, in a note "@" one of colleagues.
  */
 
 const START = /(?:^|\s)\/([^\s/]*)$/;
+const NAME = /(?:^|[\s(])@((?:[^\s@][^@\n]{0,60})?)$/;
 const MOST = 8;
 
 
@@ -26,6 +28,25 @@ export function matching(canned, typed, lang) {
                  .filter(({ rank: of }) => of < 9)
                  .sort((a, b) => a.rank - b.rank)
                  .map(({ it }) => it).slice(0, MOST);
+}
+
+
+/**
+ * The people one of whose names begins so.  Whose name is there already is
+ * not asked for.
+ *
+ * @template {{name: string}} T
+ * @param {T[]} people
+ * @param {string} typed
+ * @returns {T[]}
+ */
+export function called(people, typed) {
+    const wanted = typed.toLowerCase();
+    const found = people.filter(({ name }) => [name, ...name.split(/\s+/)]
+        .some((part) => part.toLowerCase().startsWith(wanted)));
+
+    return found.length === 1 && found[0].name.toLowerCase() === wanted
+           ? [] : found.slice(0, MOST);
 }
 
 
@@ -74,19 +95,28 @@ function scattered(name, typed) {
 
 
 /**
+ * @typedef {{id: string, name: string, title: string, body: string,
+ *             reply: boolean}} Offer
+ */
+
+
+/**
  * @param {object} options
  * @param {Wording} options.i18n
  * @param {HTMLTextAreaElement} options.input
  * @param {() => Canned[]} options.canned
+ * @param {() => Colleague[]} options.people who can be mentioned
  * @param {() => Record<string, string>} options.values
  * @param {() => void} options.onchange the field has another text
  */
-export function createCanned({ i18n, input, canned, values, onchange }) {
+export function createCanned({ i18n, input, canned, people, values,
+                               onchange })
+{
     const { t } = i18n;
     const list = h('ul', { id: 'canned', role: 'listbox', class: 'canned',
-                           'aria-label': t('canned.label'), hidden: true });
+                           hidden: true });
     const count = h('p', { class: 'hidden', role: 'status' });
-    /** @type {Canned[]} */
+    /** @type {Offer[]} */
     let found = [];
     let at = 0;
 
@@ -95,18 +125,44 @@ export function createCanned({ i18n, input, canned, values, onchange }) {
     function typed() {
         const { value, selectionStart, selectionEnd } = input;
 
-        return selectionStart === selectionEnd
-               ? START.exec(value.slice(0, selectionStart)) : null;
+        const before = selectionStart === selectionEnd
+                       ? value.slice(0, selectionStart) : '';
+        const start = START.exec(before);
+
+        return { start, name: start ? null : NAME.exec(before) };
     }
 
     function look() {
-        const start = typed();
+        const { start, name } = typed();
 
-        found = start ? matching(canned(), start[1], i18n.lang) : [];
+        found = start ? replies(start[1]) : name ? names(name[1]) : [];
         at = 0;
+        attr(list, 'aria-label', t(start ? 'canned.label'
+                                         : 'mention.label'));
         draw();
-        text(count, found.length ? t('canned.count', { count: found.length })
-                                 : '');
+        text(count, !found.length ? ''
+                    : start ? t('canned.count', { count: found.length })
+                    : t('mention.count', { count: found.length }));
+    }
+
+    /**
+     * @param {string} wanted
+     * @returns {Offer[]}
+     */
+    function replies(wanted) {
+        return matching(canned(), wanted, i18n.lang).map((it) => ({
+            id: it.id, name: `/${it.shortcut}`, title: it.title,
+            body: filled(it.text, values()), reply: true }));
+    }
+
+    /**
+     * @param {string} wanted
+     * @returns {Offer[]}
+     */
+    function names(wanted) {
+        return called(people(), wanted).map(({ id, name }) => ({
+            id, name: `@${name}`, title: '', body: `@${name} `,
+            reply: false }));
     }
 
     function draw() {
@@ -125,28 +181,28 @@ export function createCanned({ i18n, input, canned, values, onchange }) {
         });
     }
 
-    /** @param {Canned} it */
+    /** @param {Offer} it */
     function row(it) {
         return h('li', { id: `canned-${it.id}`, role: 'option',
                          onmousedown(/** @type {Event} */ event) {
                              event.preventDefault();
                              take(it);
                          } },
-                 h('bdi', { class: 'shortcut' }, `/${it.shortcut}`), ' ',
+                 h('bdi', { class: 'shortcut' }, plainName(it.name)), ' ',
                  h('bdi', {}, it.title),
-                 h('span', { class: 'preview', dir: 'auto' },
-                   filled(it.text, values()).slice(0, 200)));
+                 ...it.reply ? [h('span', { class: 'preview', dir: 'auto' },
+                                  it.body.slice(0, 200))] : []);
     }
 
-    /** @param {Canned} it */
+    /** @param {Offer} it */
     function take(it) {
-        const start = typed();
+        const { start, name } = typed();
+        const said = start || name;
 
-        if (start) {
+        if (said) {
             const to = input.selectionStart;
 
-            input.setRangeText(filled(it.text, values()),
-                               to - start[1].length - 1, to, 'end');
+            input.setRangeText(it.body, to - said[1].length - 1, to, 'end');
             close();
             onchange();
         }

@@ -167,8 +167,8 @@ function updateItem(node, item, state, i18n) {
     const at = last?.created_at || '';
     const view = state?.view || { name: 'all', value: '' };
     /* What was found, until something else is said. */
-    const found = view.name === 'search' && item.in === undefined
-                  ? item.match?.text : '';
+    const found = ['search', 'mentions'].includes(view.name)
+                  && item.in === undefined ? item.match?.text : '';
 
     attr(link, 'href', routeTo(view, item.id));
     attr(link, 'aria-current', item.id === state?.selected ? 'true' : null);

@@ -93,6 +93,7 @@ export function createKeys(i18n, parts) {
         { name: 'mine', keys: 'Alt+Digit1', run: view('mine') },
         { name: 'none', keys: 'Alt+Digit2', run: view('none') },
         { name: 'all', keys: 'Alt+Digit3', run: view('all') },
+        { name: 'mentions', keys: 'Alt+Digit4', run: view('mentions') },
         { name: 'settings', keys: 'Alt+KeyS', run() {
             location.hash = routeToPage('me');
         } },

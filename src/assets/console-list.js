@@ -83,6 +83,10 @@ export function belongs(view, item, me, had) {
     case 'search':
         return had;
 
+    /* What is read stays until another view is looked at. */
+    case 'mentions':
+        return had || (item.mentions || 0) > 0;
+
     default:
         return true;
     }

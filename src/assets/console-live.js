@@ -16,6 +16,7 @@ const CHANGES = ['status', 'assignment', 'change'];
 const AFTER = 3000;
 const LOOK = 15000;
 const PAGE = 100;
+const AT_ONCE = 5;
 
 
 /**
@@ -44,6 +45,11 @@ export function createLive({ api, stream, store, failed, news, fresh }) {
     let reading = 0;
     let asking = 0;
     let leaving = false;
+    /* How often each conversation mentions the agent, as last told. */
+    /** @type {Map<string, number>} */
+    const named = new Map();
+    let reminding = false;
+    let again = false;
     /** @type {InboxPage[] | null} what comes while the list is read */
     let meanwhile = null;
 
@@ -58,6 +64,7 @@ export function createLive({ api, stream, store, failed, news, fresh }) {
         if (who !== inboxOf) {
             inbox?.close();
             inboxOf = who;
+            named.clear();
             inbox = who === '' ? null : followInbox();
         }
 
@@ -83,6 +90,10 @@ export function createLive({ api, stream, store, failed, news, fresh }) {
                 }
 
                 store.dispatch({ type: 'inbox', page });
+
+                if (first || renamed(page)) {
+                    remind();
+                }
 
                 /* What lies between is not told of. */
                 if (first) {
@@ -148,9 +159,10 @@ export function createLive({ api, stream, store, failed, news, fresh }) {
             meanwhile = [];
 
             try {
-                const { conversations, more, page } = await api.call(
-                    'GET', 'conversations',
-                    { query: { ...queryOf(view, order), limit: PAGE } });
+                const { conversations, more, page }
+                    = view.name === 'mentions' ? await mentioned()
+                    : await api.call('GET', 'conversations', {
+                        query: { ...queryOf(view, order), limit: PAGE } });
 
                 if (reading === mine) {
                     bottom = page;
@@ -185,6 +197,90 @@ export function createLive({ api, stream, store, failed, news, fresh }) {
                 await nap(delay(failures, problem.retryAfter)).done;
             }
         }
+    }
+
+    /**
+     * Those in which the agent is mentioned, with what was said.
+     *
+     * @returns {Promise<{conversations: Summary[], more: boolean,
+     *     page: null}>}
+     */
+    async function mentioned() {
+        const { mentions } = await api.call('GET', 'mentions');
+        /** @type {Map<string, Mention>} */
+        const latest = new Map([...mentions].reverse().map(
+            (/** @type {Mention} */ it) => [it.conversation, it]));
+        const ids = [...latest.keys()];
+        /** @type {Summary[]} */
+        const conversations = [];
+
+        store.dispatch({ type: 'mentions', mentions });
+
+        for (let at = 0; at < ids.length; at += AT_ONCE) {
+            const some = await Promise.all(
+                ids.slice(at, at + AT_ONCE).map(one));
+
+            conversations.push(...some.flat());
+        }
+
+        return { conversations: conversations.map((it) => ({
+            ...it, match: latest.get(it.id) })), more: false, page: null };
+    }
+
+    /**
+     * @param {string} id
+     * @returns {Promise<Summary[]>} none if it is gone
+     */
+    async function one(id) {
+        try {
+            return [await api.call('GET', `conversations/${id}`)];
+        } catch (error) {
+            if (asProblem(error).passing) {
+                throw error;
+            }
+
+            return [];
+        }
+    }
+
+    /**
+     * Whether somebody is mentioned who was not, or has read it.
+     *
+     * @param {InboxPage} page
+     */
+    function renamed({ conversations }) {
+        const { mentions } = store.get();
+        const others = conversations.filter(({ id, mentions: count = 0 }) =>
+            count !== (named.get(id) ?? mentions.filter(
+                (it) => it.conversation === id).length));
+
+        conversations.forEach(({ id, mentions: count = 0 }) =>
+            named.set(id, count));
+
+        return others.length > 0;
+    }
+
+    /** Reads the mentions; what comes meanwhile, after that. */
+    async function remind() {
+        again = true;
+
+        if (reminding) {
+            return;
+        }
+
+        for (reminding = true; again; ) {
+            again = false;
+
+            try {
+                store.dispatch({ type: 'mentions', mentions:
+                                 (await api.call('GET', 'mentions'))
+                                 .mentions });
+            } catch {
+                /* with the next that comes */
+            }
+        }
+
+        reminding = false;
     }
 
     /** The answer may be older than what was told of while it came. */

@@ -28,7 +28,9 @@ export function createNotice({ i18n, keeper, open, now = Date.now }) {
     const { t } = i18n;
     /** @type {Map<string, number>} the last message that was told of */
     const told = new Map();
-    /** @type {Summary[]} */
+    /** @type {Map<string, number>} how often the agent was mentioned */
+    const named = new Map();
+    /** @type {(Summary & {mentioned?: boolean})[]} */
     let waiting = [];
     let last = 0;
     let timer = 0;
@@ -65,6 +67,8 @@ export function createNotice({ i18n, keeper, open, now = Date.now }) {
 
         const note = new Notification(
             count > 1 ? t('notice.many', { count })
+                      : item.mentioned ? t('notice.mention', {
+                            name: item.last?.sender.name || t('who.agent') })
                       : t('notice.one', {
                             name: visitorName(item.visitor, i18n) }),
             { tag: 'chat', lang: i18n.lang, dir: i18n.dir,
@@ -81,7 +85,8 @@ export function createNotice({ i18n, keeper, open, now = Date.now }) {
     return {
         /**
          * Messages of visitors that are this agent's business: the own
-         * conversations, and those that nobody has.
+         * conversations, and those that nobody has; and notes that mention
+         * the agent, anywhere.
          *
          * @param {InboxPage} page
          * @param {ConsoleState} state as it was before
@@ -93,19 +98,25 @@ export function createNotice({ i18n, keeper, open, now = Date.now }) {
             const looking = document.hasFocus() ? state.selected : '';
 
             for (const item of page.conversations) {
-                const { id, last: message, assignee, unread } = item;
+                const { id, last: message, assignee, unread,
+                        mentions = 0 } = item;
                 const seq = message?.seq || 0;
                 const had = told.get(id)
                             ?? state.list?.[id]?.last?.seq
                             ?? (first ? seq : 0);
 
-                told.set(id, seq);
+                const mentioned = mentions > (named.get(id)
+                                  ?? state.list?.[id]?.mentions
+                                  ?? (first ? mentions : 0));
+                const asked = seq > had && unread > 0
+                    && message?.sender.kind === 'visitor'
+                    && (assignee === null || assignee.id === state.agent?.id);
 
-                if (seq > had && unread > 0 && message?.sender.kind === 'visitor'
-                    && id !== looking && !quiet.has(id)
-                    && (assignee === null || assignee.id === state.agent?.id))
-                {
-                    waiting = [item, ...waiting.filter(
+                told.set(id, seq);
+                named.set(id, mentions);
+
+                if ((asked || mentioned) && id !== looking && !quiet.has(id)) {
+                    waiting = [{ ...item, mentioned }, ...waiting.filter(
                         (it) => it.id !== id)];
                 }
             }

@@ -65,6 +65,9 @@ export function createReply(i18n, actions) {
     const canned = createCanned({
         i18n, input, values,
         canned: () => now?.desk.canned || [],
+        people: () => !internal.checked ? []
+            : (now?.desk.agents || []).filter(
+                  ({ id, disabled }) => !disabled && id !== now?.agent?.id),
         onchange() {
             composer.fit();
             keep();

@@ -6,7 +6,7 @@
  */
 
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const PLAIN = ['all', 'mine', 'none'];
+const PLAIN = ['all', 'mine', 'none', 'mentions'];
 const NAMED = ['status', 'team', 'label', 'search'];
 const PAGES = ['me', 'people', 'teams', 'labels', 'canned', 'site', 'signing',
                'programs', 'audit'];

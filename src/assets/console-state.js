@@ -25,6 +25,7 @@ export { ordered } from './console-list.js';
  * @property {string} page a page of the settings, or ''
  * @property {Desk} desk who and what there is to choose from
  * @property {Record<string, Summary> | null} list null until it is loaded
+ * @property {Mention[]} mentions of the agent, not read yet
  * @property {boolean} bad whether what is searched for makes no sense
  * @property {boolean} more whether there are conversations below the list
  * @property {string} selected a conversation id, or ''
@@ -51,6 +52,7 @@ export { ordered } from './console-list.js';
  *     | {type: 'desk', desk: Partial<Desk>}
  *     | {type: 'found', conversations: Summary[], more: boolean,
  *        fresh: boolean, bad?: boolean}
+ *     | {type: 'mentions', mentions: Mention[]}
  *     | {type: 'won', by: string}
  *     | {type: 'gone', id?: string, visitor?: string}
  *     | {type: 'away', now: number}
@@ -86,6 +88,7 @@ export const INITIAL = {
     page: '',
     desk: { agents: [], teams: [], labels: [], canned: [] },
     list: null,
+    mentions: [],
     bad: false,
     more: false,
     selected: '',
@@ -135,6 +138,9 @@ export function reduce(state, event) {
 
     case 'found':
         return reduceFound(state, event);
+
+    case 'mentions':
+        return { ...state, mentions: event.mentions };
 
     case 'won':
         return { ...state, won: event.by };
@@ -359,8 +365,11 @@ function seen(state, talk, seq) {
         ...state,
         talk: readUpTo(talk, self(state), seq),
         list: entry && (entry.last?.seq || 0) <= seq
-              ? { ...state.list, [talk.id]: { ...entry, unread: 0 } }
+              ? { ...state.list, [talk.id]: { ...entry, unread: 0,
+                                              mentions: 0 } }
               : state.list,
+        mentions: state.mentions.filter((it) => it.conversation !== talk.id
+                                                || it.seq > seq),
     };
 }
 

@@ -22,7 +22,8 @@ const PAGES = [
 
 
 /**
- * @typedef {{key: string, href: string, label: string, name: boolean}} Entry
+ * @typedef {{key: string, href: string, label: string, name: boolean,
+ *             count?: number}} Entry
  */
 
 
@@ -77,7 +78,7 @@ export function createViews(i18n, picked) {
             lists.forEach(({ name, list, box }) => {
                 attr(box, 'hidden', !groups[name].length);
                 keyed(list, groups[name], (it) => it.key, createEntry,
-                      (node, it) => updateEntry(node, it, here));
+                      (node, it) => updateEntry(node, it, here, i18n));
             });
         },
     };
@@ -86,7 +87,7 @@ export function createViews(i18n, picked) {
      * @param {import('./console-state.js').ConsoleState} state
      * @returns {Record<string, Entry[]>}
      */
-    function entries({ desk, agent }) {
+    function entries({ desk, agent, mentions }) {
         /**
          * @param {string} name
          * @param {string} value
@@ -98,8 +99,9 @@ export function createViews(i18n, picked) {
             name: name === 'team' || name === 'label' });
 
         return {
-            whose: ['mine', 'none', 'all'].map(
-                (name) => view(name, '', t(`inbox.${name}`))),
+            whose: ['mine', 'none', 'all', 'mentions'].map((name) => ({
+                ...view(name, '', t(`inbox.${name}`)),
+                count: name === 'mentions' ? mentions.length : 0 })),
             status: STATUSES.map(
                 (status) => view('status', status, t(`status.${status}`))),
             team: desk.teams.map(({ id, name }) => view('team', id, name)),
@@ -114,7 +116,8 @@ export function createViews(i18n, picked) {
 
 
 function createEntry() {
-    return h('li', {}, h('a', {}, h('bdi', {})));
+    return h('li', {}, h('a', {}, h('bdi', {}), ' ',
+                         h('span', { class: 'count' })));
 }
 
 
@@ -122,11 +125,15 @@ function createEntry() {
  * @param {HTMLElement} node
  * @param {Entry} entry
  * @param {string} here
+ * @param {Wording} i18n
  */
-function updateEntry(node, entry, here) {
+function updateEntry(node, entry, here, { t }) {
     const [link] = node.children;
 
     attr(link, 'href', entry.href);
     attr(link, 'aria-current', entry.href === here ? 'page' : null);
     text(link.children[0], plainName(entry.label));
+    text(link.children[1], entry.count
+         ? t('inbox.unread', { count: entry.count }) : '');
+    attr(link.children[1], 'hidden', !entry.count);
 }

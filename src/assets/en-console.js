@@ -56,6 +56,7 @@ export default {
     "inbox.all": "All",
     "inbox.mine": "Mine",
     "inbox.none": "Unassigned",
+    "inbox.mentions": "Mentions",
     "inbox.empty": "Nothing here.",
     "inbox.starting": "Loading…",
     "inbox.unread": {
@@ -128,6 +129,11 @@ export default {
     "canned.count": {
         "one": "{count} reply",
         "other": "{count} replies"
+    },
+    "mention.label": "Colleagues",
+    "mention.count": {
+        "one": "{count} name",
+        "other": "{count} names"
     },
     "canned.shortcut": "Shortcut",
     "canned.title": "Title",
@@ -202,6 +208,7 @@ export default {
     "snooze.monday": "Until Monday morning",
     "snooze.at": "Until another time",
     "notice.one": "New message from {name}",
+    "notice.mention": "{name} mentioned you",
     "notice.many": {
         "one": "New messages in {count} conversation",
         "other": "New messages in {count} conversations"
@@ -235,6 +242,7 @@ export default {
     "keys.mine": "View: mine",
     "keys.none": "View: unassigned",
     "keys.all": "View: all",
+    "keys.mentions": "View: mentions",
     "keys.settings": "Settings",
     "keys.close": "Close the conversation",
     "keys.palette": "All commands",

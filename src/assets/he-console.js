@@ -59,6 +59,7 @@ export default {
     "inbox.all": "הכול",
     "inbox.mine": "שלי",
     "inbox.none": "ללא שיוך",
+    "inbox.mentions": "אזכורים",
     "inbox.empty": "אין כאן דבר.",
     "inbox.starting": "בטעינה…",
     "inbox.unread": {
@@ -135,6 +136,12 @@ export default {
         "two": "שתי תשובות",
         "other": "{count} תשובות"
     },
+    "mention.label": "עמיתים",
+    "mention.count": {
+        "one": "שם אחד",
+        "two": "שני שמות",
+        "other": "{count} שמות"
+    },
     "canned.shortcut": "קיצור",
     "canned.title": "כותרת",
     "canned.locale": "שפה",
@@ -208,6 +215,7 @@ export default {
     "snooze.monday": "עד יום שני בבוקר",
     "snooze.at": "עד מועד אחר",
     "notice.one": "הודעה חדשה מאת {name}",
+    "notice.mention": "אזכור שלך מאת {name}",
     "notice.many": {
         "one": "הודעות חדשות בשיחה אחת",
         "two": "הודעות חדשות בשתי שיחות",
@@ -242,6 +250,7 @@ export default {
     "keys.mine": "תצוגה: שלי",
     "keys.none": "תצוגה: ללא שיוך",
     "keys.all": "תצוגה: הכול",
+    "keys.mentions": "תצוגה: אזכורים",
     "keys.settings": "הגדרות",
     "keys.close": "סגירת השיחה",
     "keys.palette": "כל הפקודות",

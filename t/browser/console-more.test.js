@@ -315,3 +315,56 @@ test('a supervisor erases a customer, by a word', async () => {
     assert.deepEqual(sam.faults.filter((it) => !it.includes('410')), []);
     await leave(dana, sam);
 });
+
+
+test('who is mentioned in a note is told, and finds it', async () => {
+    const { id } = await visitor(`Mention ${mark}`);
+    const dana = await desk(browser, 'dana', `#/all/c/${id}`);
+    const sam = await desk(browser, 'sam', '#/mine');
+    const note = `Please look @Sam ${mark}`;
+    const field = dana.page.getByRole('textbox', {
+        name: 'Write an internal note' });
+    const views = sam.page.getByRole('navigation', { name: 'Views' });
+    const option = dana.page.getByRole('option');
+
+    await inLog(dana.page, `Mention ${mark}`).waitFor();
+    await views.getByRole('link', { name: 'Mentions' }).waitFor();
+
+    /* In a reply nobody is. */
+    await dana.page.getByRole('textbox', { name: 'Write a reply' })
+              .pressSequentially('Ask @sa');
+    assert.equal(await option.count(), 0);
+    await dana.page.getByRole('textbox', { name: 'Write a reply' }).fill('');
+
+    await dana.page.keyboard.press('Alt+KeyP');
+    await field.pressSequentially('Please look @sa');
+    await option.first().waitFor();
+    assert.deepEqual(await option.allTextContents().then((all) =>
+        all.map((it) => it.trim())), ['@Sam']);
+    await accessible(dana.page);
+    await shot(dana.page, 'console-mention');
+    await field.press('Enter');
+    assert.equal(await field.inputValue(), 'Please look @Sam ');
+    await field.pressSequentially(mark);
+    await field.press('Enter');
+    await inLog(dana.page, note).waitFor();
+
+    await views.getByRole('link', { name: 'Mentions 1 unread' }).click();
+    await row(sam.page, note).waitFor();
+    assert.equal(new URL(sam.page.url()).hash, '#/mentions');
+    await accessible(sam.page);
+    await shot(sam.page, 'console-mentions');
+    await row(sam.page, note).click();
+    await inLog(sam.page, note).waitFor();
+
+    /* It is read, and there until one looks elsewhere. */
+    await views.getByText('1 unread').waitFor({ state: 'hidden' });
+    assert.equal(await row(sam.page, `@Sam ${mark}`).count(), 1);
+    await sam.page.keyboard.press('Alt+Digit1');
+    await sam.page.getByRole('heading', { name: 'Mine' }).waitFor();
+    await sam.page.keyboard.press('Alt+Digit4');
+    await sam.page.getByRole('heading', { name: 'Mentions' }).waitFor();
+    await sam.page.getByText('Nothing here.').waitFor();
+    assert.deepEqual([...dana.faults, ...sam.faults], []);
+    await leave(dana, sam);
+});

@@ -4,7 +4,8 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { filled, matching } from '../../../src/assets/console-canned.js';
+import { called, filled, matching }
+    from '../../../src/assets/console-canned.js';
 import { createIdle } from '../../../src/assets/console-idle.js';
 import { keysOf } from '../../../src/assets/console-keys.js';
 import { belongs, later, ordered, queryOf }
@@ -30,6 +31,7 @@ function summary(id, more = {}) {
 
 test('an address is what it says, and nothing else', () => {
     const views = [{ name: 'mine', value: '' }, { name: 'all', value: '' },
+                   { name: 'mentions', value: '' },
                    { name: 'label', value: 'a/b c%' },
                    { name: 'search', value: 'is:open "x y" #/c/' }];
 
@@ -63,7 +65,7 @@ test('what belongs to a view', () => {
         mine: [true, false], none: [false, false], all: [true, true],
         'status/pending': [false, true], 'team/t': [false, true],
         'team/none': [true, false], 'label/vip': [false, true],
-        'search/x': [false, false],
+        'search/x': [false, false], mentions: [false, false],
     };
 
     for (const [key, wanted] of Object.entries(views)) {
@@ -74,6 +76,9 @@ test('what belongs to a view', () => {
     }
 
     assert.ok(belongs({ name: 'search', value: 'x' }, mine, 'me', true));
+    assert.ok(belongs({ name: 'mentions', value: '' }, mine, 'me', true));
+    assert.ok(belongs({ name: 'mentions', value: '' },
+                      { ...mine, mentions: 2 }, 'me', false));
     assert.deepEqual(queryOf({ name: 'none', value: '' }, 'newest'),
                      { order: null, assignee: 'none', status: 'open' });
     assert.deepEqual(queryOf({ name: 'search', value: 'a' }, 'waiting'),
@@ -158,6 +163,50 @@ test('canned replies by their letters, and what is filled in', () => {
     assert.equal(filled('Hi {{ visitor.name }}, {{other}} {{toString}}',
                         { 'visitor.name': '{{agent.name}}' }),
                  'Hi {{agent.name}}, {{other}} {{toString}}');
+});
+
+
+test('colleagues by the beginning of one of their names', () => {
+    const people = ['Dana Levi', 'Dan', 'Levana', 'نور'].map(
+        (name) => ({ id: name, name }));
+    const names = (typed) => called(people, typed).map(({ name }) => name);
+
+    assert.deepEqual(names('da'), ['Dana Levi', 'Dan']);
+    assert.deepEqual(names('LEV'), ['Dana Levi', 'Levana']);
+    assert.deepEqual(names('dana l'), ['Dana Levi']);
+    assert.deepEqual(names('نو'), ['نور']);
+    assert.deepEqual(names('').length, 4);
+
+    /* It is there already: Enter is not for the list. */
+    assert.deepEqual(names('levana'), []);
+    assert.deepEqual(names('dan '), []);
+});
+
+
+test('what was read mentions nobody any more, and what is gone is', () => {
+    const mention = (conversation, seq) => (
+        { conversation, seq, sender: { kind: 'agent', id: 'x' }, text: '@me',
+          created_at: '2026-01-01T00:00:00Z' });
+    const state = [
+        { type: 'signedin', agent: { id: 'me', name: 'Me', email: '',
+                                     role: 'agent' } },
+        { type: 'found', fresh: true, more: false, conversations: [
+            summary('a', { mentions: 2, unread: 1 }),
+            summary('b', { mentions: 1 })] },
+        { type: 'mentions', mentions: [mention('a', 1), mention('a', 3),
+                                       mention('b', 1)] },
+        { type: 'selected', id: 'a' },
+        { type: 'loaded', id: 'a', conversation: summary('a'), read: {},
+          page: { events: [], next: 'e.1', complete: true, more: false } },
+        { type: 'seen', seq: 2 },
+    ].reduce(reduce, INITIAL);
+
+    assert.deepEqual(state.mentions.map((it) => [it.conversation, it.seq]),
+                     [['a', 3], ['b', 1]]);
+    assert.equal(state.list.a.mentions, 0);
+    assert.deepEqual(Object.keys(reduce(state, { type: 'gone', id: 'a' })
+                                 .list), ['b']);
+    assert.deepEqual(reduce(state, { type: 'gone', visitor: 'v1' }).list, {});
 });
 
 
