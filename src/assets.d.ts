@@ -120,6 +120,7 @@ type Summary = {
     priority?: Priority;
     snoozed_until?: string | null;
     waiting_since?: string | null;
+    queue?: Queue | null;
     created_at?: string;
 };
 
@@ -142,9 +143,13 @@ type Page = {
     reason?: string;
 };
 
+/** The place of a visitor who waits, and how long it may take, in s. */
+type Queue = { position: number; wait: number | null };
+
 type LiveState = {
     version: number;
     read: Record<string, number>;
+    queue?: Queue | null;
     typing?: Person[];
     presence?: (Person & { online: boolean })[];
 };
@@ -173,6 +178,8 @@ type Colleague = {
     name: string;
     role: Role;
     availability: Availability;
+    /** away by himself, whatever was chosen */
+    automatic?: 'away' | null;
     capacity: number | null;
     disabled: boolean;
     teams: Named[];
@@ -180,7 +187,13 @@ type Colleague = {
     invited?: boolean;
 };
 
-type Team = { id: string; name: string; members: Named[] };
+type Team = {
+    id: string;
+    name: string;
+    members: Named[];
+    /** how conversations find their agents, null: as at the site */
+    assignment?: string | null;
+};
 
 type Label = { id: string; name: string; color: string | null };
 

@@ -7,18 +7,21 @@ const STATES = ['online', 'busy', 'away'];
 
 
 /**
- * The bar above the panes: who is signed in, and whether there for visitors.
+ * The bar above the panes: who is signed in, and whether there for visitors;
+ * whether nobody has touched the pages of this browser for a while.
  *
  * @param {Wording} i18n
  * @param {object} actions
  * @param {ReturnType<typeof
  *     import('./console-session.js').createSession>} actions.session
- * @param {(availability: Availability) => void} actions.be
+ * @param {{own: (name: string) => string}} actions.keeper
+ * @param {(availability: Availability) => Promise<void>} actions.be
  * @param {() => void} actions.help
  */
-export function createBar(i18n, { session, be, help }) {
+export function createBar(i18n, { session, keeper, be, help }) {
     const { t } = i18n;
     const who = h('bdi', { class: 'me' });
+    const idle = h('span', { class: 'hint', role: 'status' });
     const there = h('select', {
         'aria-label': t('availability.label'),
         onchange: () => be(
@@ -28,7 +31,7 @@ export function createBar(i18n, { session, be, help }) {
 
     return {
         element: h('header', { class: 'bar' },
-                   h('h1', {}, t('title')), who, there,
+                   h('h1', {}, t('title')), who, idle, there,
                    h('button', { type: 'button', onclick: help,
                                  'aria-keyshortcuts': '?' },
                      t('help.button')),
@@ -41,6 +44,8 @@ export function createBar(i18n, { session, be, help }) {
 
             text(who, plainName(agent?.name || ''));
             attr(there, 'hidden', !me);
+            text(idle, me?.automatic && keeper.own('idle') === '1'
+                       ? t('availability.idle') : '');
             there.disabled = away > 0;
 
             if (me && there.value !== me.availability) {

@@ -1,8 +1,9 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 /*
- * An agent who touches none of the pages for a while is away, and is back
- * with the next touch.  Who has chosen to be busy or away stays so.
+ * An agent who touches none of the pages for a while is idle, and is back
+ * with the next touch.  That is said beside what the agent has chosen, which
+ * stays.
  */
 
 const LONG = 600000;
@@ -15,20 +16,27 @@ const OFTEN = 5000;
  * @param {{own: (name: string) => string,
  *          keepOwn: (name: string, value: string) => void}} options.keeper
  *     shared by the tabs of the browser
- * @param {() => Availability | undefined} options.state what the agent is
- * @param {(availability: Availability) => void} options.be
+ * @param {() => Pick<Colleague, 'availability' | 'automatic'> | undefined}
+ *     options.state what the agent is, as last told
+ * @param {(idle: boolean) => void} options.tell
  * @param {Clock} options.clock
  */
-export function createIdle({ keeper, state, be, clock }) {
+export function createIdle({ keeper, state, tell, clock }) {
     let touched = clock.now();
     let kept = 0;
 
     function look() {
         const last = Math.max(touched, Number(keeper.own('touched')));
 
-        if (state() === 'online' && clock.now() - last >= LONG) {
-            keeper.keepOwn('idle', '1');
-            be('away');
+        const now = state();
+        const idle = clock.now() - last >= LONG;
+
+        /* A server that has forgotten, or knows no better, is told again. */
+        if (now && now.availability !== 'away'
+            && idle === !now.automatic)
+        {
+            keeper.keepOwn('idle', idle ? '1' : '');
+            tell(idle);
         }
 
         clock.after(LOOK, look);
@@ -50,18 +58,10 @@ export function createIdle({ keeper, state, be, clock }) {
             kept = now;
             keeper.keepOwn('touched', String(now));
 
-            if (keeper.own('idle') === '1') {
+            if (keeper.own('idle') === '1' || state()?.automatic) {
                 keeper.keepOwn('idle', '');
-
-                if (state() === 'away') {
-                    be('online');
-                }
+                tell(false);
             }
-        },
-
-        /** What the agent chooses himself stays. */
-        chosen() {
-            keeper.keepOwn('idle', '');
         },
     };
 }

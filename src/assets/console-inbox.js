@@ -75,7 +75,7 @@ export function createInbox(i18n, actions) {
         update(state) {
             const { list, view, bad } = state;
             const seen = [list, state.order, state.selected, view, i18n,
-                          state.more, bad, state.agent];
+                          state.more, bad, state.agent, state.conversation];
 
             if (seen.every((it, i) => it === drawn[i])) {
                 return;
@@ -148,6 +148,7 @@ function createItem(item) {
                h('span', { class: 'row small' },
                  h('span', { class: 'status' }),
                  h('span', { class: 'urgency' }),
+                 h('span', { class: 'waits' }),
                  h('span', { class: 'tags' }),
                  h('bdi', { class: 'assignee' }))));
 }
@@ -162,7 +163,9 @@ function createItem(item) {
 function updateItem(node, item, state, i18n) {
     const link = node.children[0];
     const [top, middle, bottom] = link.children;
-    const [status, urgency, tags, assignee] = bottom.children;
+    const [status, urgency, waits, tags, assignee] = bottom.children;
+    const open = state?.conversation;
+    const queue = open?.id === item.id ? open.queue : null;
     const { priority, last } = item;
     const at = last?.created_at || '';
     const view = state?.view || { name: 'all', value: '' };
@@ -184,6 +187,11 @@ function updateItem(node, item, state, i18n) {
     attr(status, 'data-status', item.status);
     text(urgency, priority ? i18n.t(`priority.${priority}`) : '');
     attr(urgency, 'data-priority', priority || null);
+    text(waits, queue ? i18n.t('queue.place', { place: queue.position })
+                : item.waiting_since && item.status === 'open'
+                ? i18n.t('queue.since', { time: i18n.time(item.waiting_since) })
+                : '');
+    attr(waits, 'hidden', waits.textContent === '');
     keyed(tags, (item.labels || []).slice(0, MOST_LABELS), (it) => it,
           (it) => h('bdi', { class: 'tag' }, plainName(it)), () => {});
     text(assignee, item.assignee

@@ -401,8 +401,15 @@ export function createLive({ api, stream, store, failed, news, fresh }) {
 
     /* A stream stays open while the store is away. */
     window.setInterval(() => {
-        if (store.get().phase === 'in' && !document.hidden) {
+        const { phase, conversation } = store.get();
+
+        if (phase === 'in' && !document.hidden) {
             check();
+
+            /* Its place moves with what happens elsewhere. */
+            if (conversation?.queue) {
+                refresh(conversation.id);
+            }
         }
     }, LOOK);
 

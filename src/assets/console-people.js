@@ -11,6 +11,9 @@ import { h } from './kernel.js';
 const ROLES = ['agent', 'supervisor', 'admin'];
 const STATES = ['online', 'busy', 'away'];
 
+/** How conversations find their agents. */
+export const POLICIES = ['manual', 'round_robin', 'least_loaded'];
+
 /** @typedef {import('./console-view.js').ConsoleActions} ConsoleActions */
 /** @typedef {import('./console-records.js').Field} Field */
 
@@ -97,6 +100,7 @@ export function createPeople(i18n, { api, session, store }) {
                     it.disabled ? t('people.disabled')
                     : it.invited ? t('people.waiting')
                     : t(`availability.${it.availability}`),
+                    it.automatic ? t('availability.idle') : '',
                     it.capacity === null ? ''
                     : t('people.upto', { count: it.capacity }),
                     it.teams.map(({ name }) => name).join(', '),
@@ -140,7 +144,8 @@ export function createTeams(i18n, { api, session, store }) {
         key: ({ id }) => id,
         row: (/** @type {Team} */ it) => ({
             title: it.name,
-            facts: [it.members.map(({ name }) => name).join(', ')],
+            facts: [it.members.map(({ name }) => name).join(', '),
+                    it.assignment ? t(`policy.${it.assignment}`) : ''],
         }),
         fields: (it) => [
             { name: 'name', label: t('teams.name'), type: 'text',
@@ -149,9 +154,16 @@ export function createTeams(i18n, { api, session, store }) {
               value: it?.members.map(({ id }) => id),
               options: store.get().desk.agents.map(
                   ({ id, name }) => [id, name]) },
+            { name: 'assignment', label: t('policy.label'), type: 'one',
+              value: it?.assignment || '',
+              options: [['', t('policy.site')], ...POLICIES.map((name) =>
+                  /** @type {[string, string]} */ (
+                      [name, t(`policy.${name}`)]))] },
         ],
-        add: (body) => api.call('POST', 'teams', { body }),
-        change: ({ id }, body) => api.call('PATCH', `teams/${id}`, { body }),
+        add: (values) => api.call('POST', 'teams', { body: given(values) }),
+        change: ({ id }, { assignment, ...values }) => api.call(
+            'PATCH', `teams/${id}`, {
+                body: { ...values, assignment: assignment || null } }),
         remove: ({ id }) => api.call('DELETE', `teams/${id}`),
         done: session.desk,
     });

@@ -20,6 +20,8 @@ import { plainName, problemText } from './i18n.js';
  * @property {[string, string][]} [options] of one or many
  * @property {boolean} [required]
  * @property {string} [hint]
+ * @property {number} [least] of a number
+ * @property {number} [most]
  */
 
 /**
@@ -204,7 +206,7 @@ export function fieldProblem(i18n, { code, body }) {
 
 /** @param {Field} field */
 export function createField({ name, label, type, value, options = [], required,
-                       hint })
+                       hint, least = 0, most = 1000 })
 {
     const id = `record-${name}`;
 
@@ -236,7 +238,7 @@ export function createField({ name, label, type, value, options = [], required,
                                   plainName(words))))
         : h('input', { id, required, ...told,
                        type: type === 'yes' ? 'checkbox' : type,
-                       ...type === 'number' && { min: 0, max: 1000 },
+                       ...type === 'number' && { min: least, max: most },
                        ...type === 'text' && { dir: 'auto' } });
 
     if (control instanceof HTMLInputElement && type === 'yes') {

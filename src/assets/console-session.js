@@ -240,14 +240,16 @@ export function createSession({ api, store, live, keeper, failed }) {
         },
 
         /**
-         * @param {Availability} availability
+         * What the agent is to be for others.
+         *
+         * @param {{availability: Availability} | {idle: boolean}} body
          */
-        async be(availability) {
+        async be(body) {
             const { agent } = store.get();
 
             try {
                 await api.call('PATCH', `agents/${agent?.id}`,
-                               { body: { availability } });
+                               { body });
             } catch (error) {
                 failed(error);
             }

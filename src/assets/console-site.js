@@ -4,6 +4,7 @@ import { attr, h, keyed, text } from './kernel.js';
 import { asProblem } from './api.js';
 import { createField, fieldProblem } from './console-records.js';
 import { LANGUAGES } from './console-names.js';
+import { POLICIES } from './console-people.js';
 
 /*
  * What the site says of itself to visitors.
@@ -16,6 +17,7 @@ const SIDES = ['end', 'start', 'left', 'right'];
 const TYPES = ['text', 'email', 'tel', 'long'];
 const ACCENT = '#1f5eff';
 const MOST = 10;
+const AFTER = [30, 3600];
 const [FIRST] = Object.keys(LANGUAGES);
 
 
@@ -78,7 +80,7 @@ export function createSite(i18n, { api }) {
     }
 
     function draw() {
-        const { theme, prechat, away, consent } = site;
+        const { theme, prechat, away, consent, assignment } = site;
         const title = worded('title', site.title, 'text');
         const [locale, accent, own, scheme, side] = [
             createField({ name: 'locale', label: t('site.locale'),
@@ -104,6 +106,15 @@ export function createSite(i18n, { api }) {
                           type: 'text', value: consent?.url }),
             createField({ name: 'single', label: t('site.single'),
                           type: 'yes', value: site.one_conversation })];
+        const [policy, after] = [
+            createField({ name: 'policy', label: t('policy.label'),
+                          type: 'one', value: assignment?.policy || 'manual',
+                          options: POLICIES.map((it) =>
+                              [it, t(`policy.${it}`)]) }),
+            createField({ name: 'after', label: t('site.after'),
+                          type: 'number', value: assignment?.away_after,
+                          least: AFTER[0], most: AFTER[1],
+                          hint: t('site.after.hint') })];
         const agreed = worded('consent', consent?.text, 'long');
 
         form.onsubmit = (event) => {
@@ -127,6 +138,7 @@ export function createSite(i18n, { api }) {
                          ? { version: version.value(), text: agreed.value(),
                              ...url.value() && { url: url.value() } } : null,
                 one_conversation: single.value(),
+                assignment: assigned(String(policy.value()), after.value()),
             });
         };
         form.replaceChildren(
@@ -135,9 +147,19 @@ export function createSite(i18n, { api }) {
             part('away', absent, address),
             part('consent', version, agreed, url),
             part('rest', single),
+            part('assignment', policy, after),
             bad,
             h('div', { class: 'actions' },
               go));
+    }
+
+    /**
+     * @param {string} policy
+     * @param {unknown} after seconds, or null
+     */
+    function assigned(policy, after) {
+        return policy === POLICIES[0] && after === null ? null
+               : { policy, ...after !== null && { away_after: after } };
     }
 
     /** @param {any} body */

@@ -334,7 +334,9 @@ function reduceTalk(state, event) {
         return talk ? { ...state, talk: nextPage(talk, event.page) } : state;
 
     case 'state':
-        return talk ? { ...state, talk: withState(talk, event.state) }
+        return talk ? { ...state, talk: withState(talk, event.state),
+                        conversation: placed(state.conversation,
+                                             event.state.queue) }
                     : state;
 
     case 'signal':
@@ -347,6 +349,19 @@ function reduceTalk(state, event) {
     default:
         return state;
     }
+}
+
+
+/**
+ * @param {Summary | null} conversation
+ * @param {Queue | null} [queue] its place, if that is told
+ */
+function placed(conversation, queue) {
+    const had = conversation?.queue;
+
+    return !conversation || queue === undefined
+           || had?.position === queue?.position && had?.wait === queue?.wait
+           ? conversation : { ...conversation, queue };
 }
 
 

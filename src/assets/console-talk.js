@@ -258,12 +258,21 @@ export function createTalk(i18n, actions) {
             t(`status.${conversation.status}`),
             assignee ? t('talk.assignee', { name: assignee.name || '' })
                      : t('talk.unassigned'),
+            ...queued(conversation),
             ...present(talk ? talk.here : []),
         ].join(' · '));
         text(assign, t(assigned() ? 'talk.release' : 'talk.take'));
         text(resolve, t(conversation.status === 'resolved' ? 'talk.reopen'
                                                            : 'talk.resolve'));
         assign.disabled = resolve.disabled = away;
+    }
+
+    /** @param {Summary} conversation */
+    function queued({ queue }) {
+        return !queue ? [] : [
+            t('queue.place', { place: queue.position }),
+            ...queue.wait === null ? []
+            : [t('queue.wait', { count: Math.round(queue.wait / 60) })]];
     }
 
     /** @param {Person[]} here */

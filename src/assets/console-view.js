@@ -25,7 +25,7 @@ const settings = part((suffix) => import('./console-settings.js' + suffix));
  *     session: ReturnType<typeof
  *         import('./console-session.js').createSession>,
  *     store: Store<import('./console-state.js').ConsoleState, any>,
- *     be: (availability: Availability) => void,
+ *     be: (availability: Availability) => Promise<void>,
  *     order: (order: import('./console-list.js').Order) => void,
  *     search: (words: string) => void,
  *     show: (id: string) => void,

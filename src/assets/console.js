@@ -41,13 +41,13 @@ const live = createLive({
 const session = createSession({ api, store, live, keeper, failed });
 
 const idle = createIdle({
-    keeper, clock, be: session.be,
+    keeper, clock,
+    tell: (on) => session.be({ idle: on }),
     state() {
         const { phase, agent, desk } = store.get();
 
         return phase === 'in'
-               ? desk.agents.find(({ id }) => id === agent?.id)?.availability
-               : undefined;
+               ? desk.agents.find(({ id }) => id === agent?.id) : undefined;
     },
 });
 
@@ -85,10 +85,7 @@ api.url = /** @type {Api['url']} */ ((path, query) => {
 
 const view = createView(i18n, {
     api, keeper, notice, session, store,
-    be(availability) {
-        idle.chosen();
-        session.be(availability);
-    },
+    be: (availability) => session.be({ availability }),
     order(order) {
         keeper.put('order', order);
         store.dispatch({ type: 'order', order });

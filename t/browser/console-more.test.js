@@ -368,3 +368,123 @@ test('who is mentioned in a note is told, and finds it', async () => {
     assert.deepEqual([...dana.faults, ...sam.faults], []);
     await leave(dana, sam);
 });
+
+
+async function automatic(name) {
+    const { agents } = await as('ada', 'GET', 'agents');
+
+    return agents.find((it) => it.name === name).automatic;
+}
+
+
+test('who touches nothing is away for now, and back with a touch',
+     async () =>
+{
+    const { page, ...dana } = await desk(
+        browser, 'dana', '#/all', {}, (one) => one.clock.install());
+    const choice = page.getByLabel('Your availability');
+
+    await choice.selectOption('busy');
+    await until(async () => await automatic('Dana') === null);
+    await page.clock.fastForward(11 * 60 * 1000);
+    await page.getByText('Away for now').waitFor();
+    await until(async () => await automatic('Dana') === 'away');
+    assert.equal(await choice.inputValue(), 'busy');
+    await shot(page, 'console-idle');
+
+    await page.keyboard.press('Shift');
+    await page.getByText('Away for now').waitFor({ state: 'detached' });
+    await until(async () => await automatic('Dana') === null);
+    assert.equal(await choice.inputValue(), 'busy');
+    await choice.selectOption('online');
+    await until(async () => {
+        const { agents } = await as('ada', 'GET', 'agents');
+
+        return agents.find((it) => it.name === 'Dana').availability
+               === 'online';
+    });
+    await leave(dana);
+});
+
+
+test('how conversations find agents is set for the site and for teams',
+     async () =>
+{
+    const { page, faults, ...ada } = await desk(browser, 'ada',
+                                                '#/settings/site');
+    const save = page.getByRole('button', { name: 'Save', exact: true });
+    const done = page.locator('.settings').getByText('Done.');
+
+    /* No policy that would give away what other tests have open. */
+    await page.locator('#record-after').fill('20');
+    await save.click();
+    await page.getByRole('alert').getByText('A number from 30 to 3,600.')
+              .waitFor();
+    await page.locator('#record-after').fill('90');
+    await save.click();
+    await done.waitFor();
+    assert.deepEqual((await as('ada', 'GET', 'site')).assignment,
+                     { policy: 'manual', away_after: 90 });
+    await accessible(page);
+    await page.locator('#record-after').fill('');
+    await save.click();
+    await until(async () =>
+        (await as('ada', 'GET', 'site')).assignment === null);
+
+    await page.goto(page.url().replace('/site', '/teams'));
+    await page.getByRole('button', { name: 'Add', exact: true }).click();
+    await page.getByLabel('Name').fill(`Turn ${mark}`);
+    await page.locator('#record-assignment')
+              .selectOption({ label: 'Agents in turn' });
+    await accessible(page);
+    await save.click();
+    await page.locator('.records li').filter({ hasText: `Turn ${mark}` })
+              .filter({ hasText: 'Agents in turn' }).waitFor();
+
+    const team = async () => (await as('ada', 'GET', 'teams')).teams.find(
+        ({ name }) => name === `Turn ${mark}`);
+
+    assert.equal((await team()).assignment, 'round_robin');
+    await page.locator('.records li').filter({ hasText: `Turn ${mark}` })
+              .getByRole('button', { name: 'Change' }).click();
+    await page.locator('#record-assignment')
+              .selectOption({ label: 'As at the site' });
+    await save.click();
+    await until(async () => (await team()).assignment === null);
+    assert.deepEqual(faults.filter((it) => !it.includes('422')), []);
+    await leave(ada);
+});
+
+
+test('since when a visitor waits, and at which place', async () => {
+    /* A line that nobody is there to take from. */
+    const { id: team } = await as('ada', 'POST', 'teams', {
+        name: `Line ${mark}`, assignment: 'least_loaded' });
+    const first = await visitor(`Line 1 ${mark}`);
+    const second = await visitor(`Line 2 ${mark}`);
+
+    for (const { id } of [first, second]) {
+        await as('ada', 'PATCH', `conversations/${id}`, { team });
+    }
+
+    await until(async () => (await as('ada', 'GET',
+        `conversations/${second.id}`)).queue?.position === 2);
+
+    const { page, faults, ...dana } = await desk(browser, 'dana',
+                                                 `#/all/c/${second.id}`);
+
+    await page.locator('.title').getByText('No. 2 in the line').waitFor();
+    await row(page, `Line 2 ${mark}`).filter({ hasText: 'No. 2 in the line' })
+                                     .waitFor();
+    await row(page, `Line 1 ${mark}`).filter({ hasText: 'waits since' })
+                                     .waitFor();
+    await accessible(page);
+    await shot(page, 'console-line');
+
+    /* The one before is answered, and the place moves. */
+    await reply('sam', first.id, `Here ${mark}`);
+    await page.locator('.title').getByText('No. 1 in the line')
+              .waitFor({ timeout: 2 * WITHIN });
+    assert.deepEqual(faults, []);
+    await leave(dana);
+});

@@ -233,19 +233,19 @@ test('when a snoozed conversation wakes', () => {
 });
 
 
-test('away after a while, back with a touch, but not from a choice', () => {
+test('idle after a while, back with a touch, whatever was chosen', () => {
     const kept = new Map();
     const told = [];
+    const state = { availability: 'busy', automatic: null };
     let now = 1;
-    let state = 'online';
     let look = () => {};
     const idle = createIdle({
         keeper: { own: (name) => kept.get(name) || '',
                   keepOwn: (name, value) => kept.set(name, value) },
         state: () => state,
-        be(next) {
-            state = next;
-            told.push(next);
+        tell(on) {
+            state.automatic = on ? 'away' : null;
+            told.push(on);
         },
         clock: { now: () => now, random: Math.random, after(ms, call) {
             look = call;
@@ -264,19 +264,27 @@ test('away after a while, back with a touch, but not from a choice', () => {
     pass(599000);
     assert.deepEqual(told, []);
     pass(1000);
-    assert.deepEqual(told, ['away']);
     pass(600000);
+    assert.deepEqual(told, [true]);
+    assert.equal(state.availability, 'busy');
     idle.touch();
-    assert.deepEqual(told, ['away', 'online']);
+    assert.deepEqual(told, [true, false]);
 
+    /* The server has forgotten it, as of one without a stream. */
     pass(600000);
-    idle.chosen();
-    now += 10000;
+    state.automatic = null;
+    pass(30000);
     idle.touch();
-    assert.equal(state, 'away');
-    state = 'busy';
+    assert.deepEqual(told.splice(0), [true, false, true, true, false]);
+
+    /* It does not know yet that somebody is there. */
+    state.automatic = 'away';
+    pass(30000);
+    assert.deepEqual(told.splice(0), [false]);
+
+    state.availability = 'away';
     pass(1200000);
-    assert.equal(state, 'busy');
+    assert.deepEqual(told, []);
 });
 
 
