@@ -83,6 +83,8 @@ export function createKeys(i18n, parts) {
           run: within(() => panel.assignee.focus()) },
         { name: 'transfer', keys: 'Alt+KeyT', open: true,
           run: within(() => panel.team.focus()) },
+        { name: 'escalate', keys: 'Alt+KeyR', open: true,
+          run: within(panel.escalate) },
         { name: 'labels', keys: 'Alt+KeyB', open: true,
           run: within(panel.labels) },
         { name: 'side', keys: 'Alt+KeyO', open: true, run: side },

@@ -2,6 +2,7 @@
 
 import { attr, h, keyed, text } from './kernel.js';
 import { createCustomer } from './console-customer.js';
+import { createEscalate } from './console-escalate.js';
 import { plainName } from './i18n.js';
 
 const PRIORITIES = ['urgent', 'high', 'normal', 'low'];
@@ -46,6 +47,7 @@ export function snoozes(now) {
 export function createSide(i18n, { change, notice, close, ...actions }) {
     const { t } = i18n;
     const customer = createCustomer(i18n, actions);
+    const escalate = createEscalate(i18n, wish);
     /** @type {ConsoleState | null} */
     let now = null;
 
@@ -121,7 +123,7 @@ export function createSide(i18n, { change, notice, close, ...actions }) {
                    field('assignee', assignee),
                    field('team', team),
                    field('priority', priority),
-                   labels, mute, customer.element);
+                   labels, escalate.element, mute, customer.element);
     const shut = h('button', { type: 'button', onclick: close },
                    t('side.close'));
     const element = h('aside', { class: 'pane side', id: 'side',
@@ -163,6 +165,7 @@ export function createSide(i18n, { change, notice, close, ...actions }) {
         team,
         until,
         status,
+        escalate: escalate.open,
         labels: () => labels.querySelector('input')?.focus(),
 
         /** @param {ConsoleState} state */
@@ -193,6 +196,7 @@ export function createSide(i18n, { change, notice, close, ...actions }) {
 
             fields(it, state);
             snooze(it, before?.conversation);
+            escalate.update(state);
             customer.update(state, it);
             muted();
         },

@@ -488,3 +488,41 @@ test('since when a visitor waits, and at which place', async () => {
     assert.deepEqual(faults, []);
     await leave(dana);
 });
+
+
+test('what is escalated is with a team, and urgent, at once', async () => {
+    const { id: team } = await as('ada', 'POST', 'teams', {
+        name: `Second level ${mark}` });
+    const { agent } = await as('dana', 'GET', 'agent/session');
+    const { id } = await visitor(`Escalate ${mark}`);
+
+    await as('dana', 'PATCH', `conversations/${id}`, { assignee: agent.id });
+
+    const { page, faults, ...dana } = await desk(browser, 'dana',
+                                                 `#/all/c/${id}`);
+    const dialog = page.getByRole('dialog', { name: 'Escalate' });
+
+    await inLog(page, `Escalate ${mark}`).waitFor();
+    await page.getByRole('complementary').getByRole('button', {
+        name: 'Escalate' }).waitFor();
+    await page.keyboard.press('Alt+KeyR');
+    await dialog.waitFor();
+    await accessible(page);
+    await shot(page, 'console-escalate');
+    await dialog.getByLabel('Team').selectOption({
+        label: `Second level ${mark}` });
+    await dialog.getByRole('button', { name: 'Escalate' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    await page.locator('.title').getByText('Not assigned').waitFor();
+    await row(page, `Escalate ${mark}`).filter({ hasText: 'Urgent' })
+                                       .waitFor();
+
+    const now = await as('sam', 'GET', `conversations/${id}`);
+    const { events } = await as('sam', 'GET', `conversations/${id}/events`);
+
+    assert.deepEqual([now.team.id, now.priority, now.assignee],
+                     [team, 'urgent', null]);
+    assert.equal(events.filter(({ type }) => type === 'change').length, 1);
+    assert.deepEqual(faults, []);
+    await leave(dana);
+});
