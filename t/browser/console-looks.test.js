@@ -74,6 +74,28 @@ for (const [lang, [asked, answered]] of Object.entries(SAID)) {
             await accessible(page);
             await page.keyboard.press('Escape');
 
+            /* What is asked in a dialog. */
+            for (const [name, exact] of [[t['message.more'], false],
+                                         [t['customer.change'], true],
+                                         [t['customer.erase'], true]])
+            {
+                await page.getByRole('button', { name, exact }).first()
+                          .click();
+                await page.getByRole('dialog').waitFor();
+                await accessible(page);
+                await page.keyboard.press('Escape');
+                await page.getByRole('dialog').waitFor({ state: 'hidden' });
+            }
+
+            await page.getByText(t['customer.track']).click();
+            await page.getByText(t['records.none']).first().waitFor();
+            await accessible(page);
+            await page.getByRole('link', { name: t['inbox.mentions'] })
+                      .click();
+            await page.getByRole('heading', { name: t['inbox.mentions'] })
+                      .waitFor();
+            await accessible(page);
+
             for (const name of PAGES) {
                 await page.goto(`${consolePage}#/settings/${name}`);
                 await page.locator('.settings').getByRole('heading', {
