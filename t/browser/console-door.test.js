@@ -78,7 +78,9 @@ test('a second factor is set up, asked for, and ended', async () => {
     await button('Set up a second factor').click();
     await page.getByLabel('Key', { exact: true }).waitFor();
     await button('Cancel').click();
+    await page.locator('#factor-secret').waitFor({ state: 'hidden' });
     await button('Set up a second factor').click();
+    await page.locator('#factor-secret').waitFor();
 
     const secret = await page.locator('#factor-secret').inputValue();
     const href = await page.locator('.factor a').getAttribute('href');

@@ -189,7 +189,7 @@ test('the panel has all that a customer has said and done', async () => {
                             .count(), 0);
     await panel.getByText('What happened on the site').click();
     await panel.getByText('cart.add').waitFor();
-    await panel.getByText(`product: Heron ${mark}, count: 2`).waitFor();
+    await panel.getByText(`count: 2, product: Heron ${mark}`).waitFor();
     assert.deepEqual(await panel.locator('.others a[target]').evaluateAll(
         (links) => links.map(({ href, rel }) => [href, rel])),
         [['https://shop.test/lamps?id=7', 'noopener noreferrer nofollow']]);
@@ -307,7 +307,8 @@ test('a supervisor erases a customer, by a word', async () => {
         await dana.page.evaluate((hash) => {
             location.hash = hash;
         }, `#/all/c/${id}`);
-        await dana.page.getByText('This conversation was removed.')
+        await dana.page.getByRole('alert')
+                       .getByText('This conversation was removed.')
                        .waitFor();
     }
 
@@ -325,7 +326,7 @@ test('who is mentioned in a note is told, and finds it', async () => {
     const field = dana.page.getByRole('textbox', {
         name: 'Write an internal note' });
     const views = sam.page.getByRole('navigation', { name: 'Views' });
-    const option = dana.page.getByRole('option');
+    const option = dana.page.locator('.canned').getByRole('option');
 
     await inLog(dana.page, `Mention ${mark}`).waitFor();
     await views.getByRole('link', { name: 'Mentions' }).waitFor();
