@@ -63,7 +63,7 @@ export function createEscalate(i18n, change) {
     }
 
     return {
-        element: h('div', {}, button, dialog),
+        element: h('div', { class: 'field' }, button, dialog),
         open,
 
         /** @param {import('./console-state.js').ConsoleState} state */

@@ -117,7 +117,8 @@ export function createViews(i18n, picked) {
 
 function createEntry() {
     return h('li', {}, h('a', {}, h('bdi', {}), ' ',
-                         h('span', { class: 'count' })));
+                         h('span', { class: 'count', 'aria-hidden': 'true' }),
+                         h('span', { class: 'hidden' })));
 }
 
 
@@ -133,7 +134,8 @@ function updateEntry(node, entry, here, { t }) {
     attr(link, 'href', entry.href);
     attr(link, 'aria-current', entry.href === here ? 'page' : null);
     text(link.children[0], plainName(entry.label));
-    text(link.children[1], entry.count
-         ? t('inbox.unread', { count: entry.count }) : '');
+    text(link.children[1], String(entry.count || ''));
     attr(link.children[1], 'hidden', !entry.count);
+    text(link.children[2], entry.count
+         ? t('inbox.unread', { count: entry.count }) : '');
 }

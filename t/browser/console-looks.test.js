@@ -32,6 +32,7 @@ let browser;
 
 before(async () => {
     browser = await launch();
+    await as('ada', 'POST', 'teams', { name: 'Second level' });
 });
 
 after(() => browser?.close());
@@ -75,21 +76,23 @@ for (const [lang, [asked, answered]] of Object.entries(SAID)) {
             await page.keyboard.press('Escape');
 
             /* What is asked in a dialog. */
-            for (const [name, exact] of [[t['message.more'], false],
-                                         [t['customer.change'], true],
-                                         [t['customer.erase'], true]])
+            for (const name of ['message.more', 'customer.change',
+                                'customer.erase', 'side.escalate'])
             {
-                await page.getByRole('button', { name, exact }).first()
-                          .click();
+                await page.getByRole('button', { name: t[name], exact: true })
+                          .first().click();
                 await page.getByRole('dialog').waitFor();
                 await accessible(page);
+                await shot(page, `console-${lang}-${colorScheme}-${name}`);
                 await page.keyboard.press('Escape');
                 await page.getByRole('dialog').waitFor({ state: 'hidden' });
             }
 
             await page.getByText(t['customer.track']).click();
-            await page.getByText(t['records.none']).first().waitFor();
+            await page.locator('.customer details').last()
+                      .getByText(t['records.none']).waitFor();
             await accessible(page);
+            await shot(page, `console-${lang}-${colorScheme}-customer`);
             await page.getByRole('link', { name: t['inbox.mentions'] })
                       .click();
             await page.getByRole('heading', { name: t['inbox.mentions'] })
@@ -101,12 +104,14 @@ for (const [lang, [asked, answered]] of Object.entries(SAID)) {
                 await page.locator('.settings').getByRole('heading', {
                     name: t[`settings.${name}`] }).waitFor();
                 await accessible(page);
+                await shot(page, `console-${lang}-${colorScheme}-${name}`);
             }
 
             await page.getByRole('button', { name: t['records.add'] })
                       .click();
             await page.getByRole('dialog').waitFor();
             await accessible(page);
+            await shot(page, `console-${lang}-${colorScheme}-add`);
             assert.deepEqual(faults, []);
             await leave(one);
         });
@@ -232,7 +237,12 @@ test('an agent chooses a language, and ends the other sessions',
 
 test('a phone shows one pane at a time', async () => {
     const text = `Phone ${mark}`;
-    const { id } = await visitor(text);
+    const said = `Said ${mark}`;
+    const { id } = await visitor(text, { name: `Noa ${'of Lod '.repeat(5)}`,
+                                         email: 'noa@shop.test' });
+
+    await reply('dana', id, said);
+
     const { page, faults, ...dana } = await desk(
         browser, 'dana', '', { viewport: { width: 320, height: 568 } });
     const panes = () => page.evaluate(() =>
@@ -245,25 +255,39 @@ test('a phone shows one pane at a time', async () => {
                      .scrollWidth <= innerWidth), true);
         await accessible(page);
     };
+    const asked = async (name, ...under) => {
+        await page.getByRole('button', { name, exact: true }).click();
+        await page.getByRole('dialog').waitFor();
+        await shown(...under);
+        await shot(page, `console-phone-${name.split(' ')[0]}`);
+        await page.keyboard.press('Escape');
+        await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    };
 
-    await page.getByRole('link', { name: text }).waitFor();
+    await page.getByRole('link', { name: said }).waitFor();
     await shown('list');
+    await shot(page, 'console-phone-list');
     await page.getByRole('button', { name: 'Views' }).click();
     await page.getByRole('link', { name: 'Unassigned' }).waitFor();
     await shown('views');
     await shot(page, 'console-phone-views');
     await page.getByRole('link', { name: 'Unassigned' }).click();
-    await page.getByRole('link', { name: text }).click();
+    await page.getByRole('link', { name: said }).click();
     await inLog(page, text).waitFor();
+    await inLog(page, said).waitFor();
     await shown('talk');
+    await shot(page, 'console-phone-talk');
+    await asked('Change or remove this message', 'talk');
     await page.getByRole('button', { name: 'Details' }).click();
     await page.getByRole('heading', { name: 'Customer' }).waitFor();
     await shown('side');
     await shot(page, 'console-phone-side');
+    await asked('Escalate', 'side');
+    await asked('Change name or e-mail', 'side');
     await page.getByRole('button', { name: 'Close' }).click();
     await inLog(page, text).waitFor();
     await page.getByRole('button', { name: 'Back to the list' }).click();
-    await page.getByRole('link', { name: text }).waitFor();
+    await page.getByRole('link', { name: said }).waitFor();
     await shown('list');
     assert.notEqual(id, '');
     assert.deepEqual(faults, []);
