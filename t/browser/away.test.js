@@ -9,8 +9,8 @@
 
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { accessible, inLog, launch, open, site, write } from './browser.js';
+import { server } from './outage.js';
 import { desk, openChat, until } from './widget-page.js';
 
 const mark = Date.now().toString(36);
@@ -24,61 +24,6 @@ before(async () => {
 });
 
 after(() => browser?.close());
-
-
-function run(command, ...args) {
-    const { status, stdout } = spawnSync(command, args,
-                                         { encoding: 'utf8' });
-
-    assert.equal(status, 0, `${command} ${args.join(' ')}`);
-
-    return stdout.trim();
-}
-
-
-/* A server that tests may stop, and freeze with all its processes. */
-function server(setting, ...settings) {
-    const [tool, dir] = process.env[setting].split(' ');
-
-    const signal = (name) => {
-        const pid = run(tool, 'pid', dir);
-        const children = spawnSync('ps', ['-o', 'pid=', '--ppid', pid],
-                                   { encoding: 'utf8' }).stdout;
-
-        for (const one of [pid, ...children.split('\n')]) {
-            if (one.trim()) {
-                try {
-                    process.kill(Number(one), name);
-                } catch (error) {
-                    assert.equal(error.code, 'ESRCH');
-                }
-            }
-        }
-    };
-
-    return {
-        /* While the act runs it is away; afterwards it is not. */
-        async without(act, how) {
-            run(tool, 'stop', dir, ...(how ? [how] : []));
-
-            try {
-                await act();
-            } finally {
-                run(tool, 'start', dir, ...settings);
-            }
-        },
-
-        async frozen(act) {
-            signal('SIGSTOP');
-
-            try {
-                await act();
-            } finally {
-                signal('SIGCONT');
-            }
-        },
-    };
-}
 
 
 const postgres = server('CHAT_POSTGRES', 'fsync=off');

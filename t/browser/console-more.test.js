@@ -10,11 +10,10 @@ import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { accessible, inLog, launch, shot, site, write } from './browser.js';
-import { as, call, desk, leave, reply, said, visitor }
+import { as, call, desk, leave, reply, said, until, visitor, WITHIN }
     from './console-page.js';
 
 const mark = Date.now().toString(36);
-const WITHIN = 30000;
 
 let browser;
 
@@ -149,19 +148,6 @@ async function status(token, path) {
         headers: { Authorization: `Bearer ${token}` } });
 
     return number;
-}
-
-
-/* Until something is so. */
-async function until(holds) {
-    const end = Date.now() + WITHIN;
-
-    while (!await holds()) {
-        assert.ok(Date.now() < end, String(holds));
-        await new Promise((resolve) => {
-            setTimeout(resolve, 50);
-        });
-    }
 }
 
 

@@ -12,6 +12,7 @@ import { randomUUID } from 'node:crypto';
 import { noSockets, open, site } from './browser.js';
 
 export const consolePage = `${site.prefix}console/`;
+export const WITHIN = 30000;
 
 const agents = JSON.parse(process.env.CHAT_AGENTS || '{}');
 
@@ -128,4 +129,17 @@ export function watchLines(page) {
 
 export function lines(page) {
     return sockets.get(page).size;
+}
+
+
+/* Until something is so. */
+export async function until(holds) {
+    const end = Date.now() + WITHIN;
+
+    while (!await holds()) {
+        assert.ok(Date.now() < end, String(holds));
+        await new Promise((resolve) => {
+            setTimeout(resolve, 50);
+        });
+    }
 }
