@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_chat_header.h"
+#include "ngx_http_chat_json.h"
 
 
 ngx_table_elt_t *
@@ -38,4 +39,42 @@ ngx_http_chat_header_find(ngx_http_request_t *r, ngx_str_t *name,
     }
 
     return NULL;
+}
+
+
+u_char *
+ngx_http_chat_header_text(u_char *dst, size_t max, ngx_str_t *value)
+{
+    u_char  *p, *last, *end;
+    size_t   n;
+
+    p = value->data;
+    last = p + value->len;
+    end = dst + max;
+
+    while (p < last) {
+
+        n = *p < 0x80 ? 1 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+
+        if ((size_t) (last - p) < n
+            || ngx_http_chat_json_utf8(p, n) != NGX_OK)
+        {
+            p++;
+            continue;
+        }
+
+        if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0)) {
+            p += n;
+            continue;
+        }
+
+        if ((size_t) (end - dst) < n) {
+            break;
+        }
+
+        dst = ngx_cpymem(dst, p, n);
+        p += n;
+    }
+
+    return dst;
 }

@@ -42,7 +42,7 @@ static void ngx_http_chat_store_done(ngx_http_chat_pg_op_t *op);
 /* in the order of ngx_http_chat_query_e; the SQL text is made at start */
 
 static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
-    { "session_start_4",       NULL, 12, NULL },
+    { "session_start_5",       NULL, 14, NULL },
     { "agent_login_2",         NULL, 2, NULL },
     { "agent_session_create_2", NULL, 8, NULL },
     { "agent_session_get",     NULL, 2, NULL },

@@ -9,6 +9,7 @@
 #include "ngx_http_chat_command.h"
 #include "ngx_http_chat_depot.h"
 #include "ngx_http_chat_endpoint.h"
+#include "ngx_http_chat_header.h"
 #include "ngx_http_chat_identity.h"
 #include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
@@ -16,6 +17,8 @@
 
 /* of a site that are looked at, as many as chat.identity_keys_1() returns */
 #define NGX_HTTP_CHAT_VISITOR_KEYS   16
+/* bytes that are kept of what a browser calls itself */
+#define NGX_HTTP_CHAT_VISITOR_AGENT  512
 
 
 typedef struct {
@@ -23,8 +26,10 @@ typedef struct {
     ngx_str_t                 mode;
     ngx_str_t                 locale;
     ngx_str_t                 page;
+    ngx_str_t                 time_zone;
     ngx_uint_t                has_locale;
     ngx_uint_t                has_page;
+    ngx_uint_t                has_time_zone;
     ngx_str_t                 identity;
     ngx_http_chat_identity_t  who;
 } ngx_http_chat_session_t;
@@ -35,6 +40,7 @@ static ngx_int_t ngx_http_chat_visitor_identify(ngx_http_request_t *r,
 static void ngx_http_chat_visitor_keys(ngx_http_chat_call_t *call);
 static ngx_int_t ngx_http_chat_visitor_start(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_session_t *s);
+static ngx_uint_t ngx_http_chat_visitor_zone(ngx_str_t *name);
 static void ngx_http_chat_visitor_started(ngx_http_chat_call_t *call);
 static ngx_int_t ngx_http_chat_visitor_token(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_call_t *call);
@@ -61,6 +67,10 @@ static ngx_http_chat_field_t  ngx_http_chat_session_fields[] = {
     { "page", NGX_HTTP_CHAT_F_STRING, 0,
       offsetof(ngx_http_chat_session_t, page),
       offsetof(ngx_http_chat_session_t, has_page), 2048, NULL },
+
+    { "time_zone", NGX_HTTP_CHAT_F_STRING, 0,
+      offsetof(ngx_http_chat_session_t, time_zone),
+      offsetof(ngx_http_chat_session_t, has_time_zone), 64, NULL },
 
     { "identity", NGX_HTTP_CHAT_F_STRING, 0,
       offsetof(ngx_http_chat_session_t, identity), -1,
@@ -94,7 +104,7 @@ ngx_http_chat_visitor_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
     }
 
     if (ctx->body != NULL
-        && ngx_http_chat_body_take(r, ctx, ngx_http_chat_session_fields, 5,
+        && ngx_http_chat_body_take(r, ctx, ngx_http_chat_session_fields, 6,
                                    s, &rc)
            != NGX_OK)
     {
@@ -109,6 +119,12 @@ ngx_http_chat_visitor_session(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
         return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_FORBIDDEN,
                                            "site", "this location serves "
                                            "another site");
+    }
+
+    if (s->has_time_zone && !ngx_http_chat_visitor_zone(&s->time_zone)) {
+        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_INVALID_FIELD,
+                                           "time_zone",
+                                           "it is not a time zone");
     }
 
     /* a credential that is no good is as none: the visitor starts anew */
@@ -238,6 +254,8 @@ static ngx_int_t
 ngx_http_chat_visitor_start(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     ngx_http_chat_session_t *s)
 {
+    u_char                 agent[NGX_HTTP_CHAT_VISITOR_AGENT];
+    ngx_str_t              device;
     ngx_uint_t             known;
     ngx_http_chat_id_t     fresh;
     ngx_http_chat_args_t   args;
@@ -247,6 +265,15 @@ ngx_http_chat_visitor_start(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     }
 
     known = (ctx->actor.kind == NGX_HTTP_CHAT_VISITOR);
+
+    device.data = agent;
+    device.len = 0;
+
+    if (r->headers_in.user_agent != NULL) {
+        device.len = ngx_http_chat_header_text(agent, sizeof(agent),
+                                          &r->headers_in.user_agent->value)
+                     - agent;
+    }
 
     ngx_http_chat_args_init(&args);
     ngx_http_chat_arg_int4(&args, ctx->conf->site->id);
@@ -263,10 +290,35 @@ ngx_http_chat_visitor_start(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
     ngx_http_chat_arg_text(&args, s->who.attributes.len ? &s->who.attributes
                                                         : NULL);
     ngx_http_chat_arg_bool(&args, ctx->conf->identity != NULL);
+    ngx_http_chat_arg_text(&args, device.len ? &device : NULL);
+    ngx_http_chat_arg_text(&args, s->has_time_zone ? &s->time_zone : NULL);
 
     return ngx_http_chat_query_call(r, ctx, NGX_HTTP_CHAT_FAST,
                                     NGX_HTTP_CHAT_Q_SESSION_START, &args,
                                     ngx_http_chat_visitor_started);
+}
+
+
+/* as IANA and ECMA-402 name them: Asia/Jerusalem, Etc/GMT+2, -03:30 */
+
+static ngx_uint_t
+ngx_http_chat_visitor_zone(ngx_str_t *name)
+{
+    u_char  ch, *p, *last;
+
+    last = name->data + name->len;
+
+    for (p = name->data; p < last; p++) {
+        ch = *p | 0x20;
+
+        if ((ch < 'a' || ch > 'z') && (*p < '0' || *p > ':') && *p != '_'
+            && *p != '+' && *p != '-' && *p != '/')
+        {
+            return 0;
+        }
+    }
+
+    return name->len != 0;
 }
 
 

@@ -230,6 +230,23 @@ is_answer(call($orders, 'PATCH', "visitors/$ann", $_->[1]), 422,
 psql("UPDATE chat.visitor SET verified = true WHERE id = '$ann'");
 is_answer(call($orders, 'PATCH', "visitors/$ann", {name => 'Eve'}), 403,
           undef, 'whom the site has identified keeps the name');
+psql("UPDATE chat.visitor SET claimed = '{plan}' WHERE id = '$ann'");
+is_answer(call($orders, 'PATCH', "visitors/$ann", {attributes => $_}), 403,
+          undef, 'and an attribute that it has signed')
+    for {plan => 'free'}, {plan => undef, vip => undef};
+is_answer(call($root, 'PATCH', "visitors/$ann", {attributes => {vip => 7}}),
+          200, {attributes => {plan => 'gold', vip => 7},
+                claimed => ['plan']}, 'no others');
+is_answer(call($root, 'GET', "conversations/$talk"), 200,
+          {visitor => {claimed => ['plan'], user_agent => undef}},
+          'agents see which');
+is_answer(call($root, 'GET', 'conversations'), 200,
+          {conversations => [{visitor => {id => '*', attributes => '!',
+              claimed => '!', user_agent => '!', time_zone => '!'}}]},
+          'lists do not say so');
+psql("UPDATE chat.visitor SET verified = false WHERE id = '$ann'");
+is_answer(call($root, 'PATCH', "visitors/$ann", {attributes => {plan => 'x'}}),
+          200, {attributes => {plan => 'x'}}, 'while it is sure who that is');
 is(call($orders, 'PATCH', 'visitors/' . uuid('nobody'), {name => 'x'})
    ->status, 404, 'nobody is nobody');
 psql('INSERT INTO chat.visitor (site, id, valid_from, created_at) SELECT id, '

@@ -104,6 +104,13 @@ sub last_audit {
     is($ann->patch("$v1/session", {email => 'zebra@a.test',
                                    attributes => {plan => 'zebra'}})->status,
        200, 'what he said of himself');
+    is($ann->request('POST', "$v1/session",
+                     headers => ['User-Agent: Zebra/1.0'],
+                     json => {mode => 'bearer', time_zone => 'Etc/Zebra'})
+       ->status, 200, 'what his browser said');
+    is_like($agent{dana}->get("$v1/conversations/$talks[0]")->json,
+            {visitor => {user_agent => 'Zebra/1.0',
+                         time_zone => 'Etc/Zebra'}}, 'agents see it');
     is($ann->post("$v1/conversations/$talks[0]/messages",
                   {client_msg_id => 'f', attachments => [$file]})->status,
        201, 'a file');

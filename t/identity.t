@@ -74,7 +74,7 @@ our $Count = "SELECT count(*) FROM chat.visitor WHERE site = "
     . site_id() . " AND external_id";
 
 no_shuffle();
-plan tests => 120;
+plan tests => 127;
 run_tests();
 
 __DATA__
@@ -362,3 +362,54 @@ CORE::join "\n", ('visitor tom') x 3
 [("POST /support/v1/track\n[{\"name\":\"a\"}]") x 3]
 --- error_code eval
 [204, 204, 429]
+
+
+
+=== TEST 21: attributes that are the site's word
+--- request eval
+[map { main::session(main::jwt(claims => {sub => 'u-claim',
+                                          attributes => $_})) }
+ {plan => 'gold', tier => 2, gone => 'x'}, {gone => undef}]
+--- error_code eval
+[200, 200]
+--- sql eval
+"SELECT attributes, claimed FROM chat.visitor
+  WHERE external_id = 'u-claim' AND site = " . ChatTest::site_id()
+--- sql_is
+{"plan": "gold", "tier": 2}|{plan,tier}
+
+
+
+=== TEST 22: the browser of who was anonymous is his
+--- init
+ChatTest::psql("UPDATE chat.visitor SET user_agent = 'Mine', time_zone = 'UTC'
+                 WHERE id = '" . ChatTest::visitor('dev') . "'");
+ChatTest::Block::wait_ready();
+--- as: visitor dev
+--- request eval
+main::session(main::jwt(claims => {sub => 'u-dev'}))
+--- sql eval
+"SELECT (SELECT user_agent || '|' || time_zone FROM chat.visitor
+          WHERE external_id = 'u-dev' AND site = v.site),
+        num_nulls(user_agent, time_zone)
+   FROM chat.visitor v WHERE id = '" . ChatTest::visitor('dev') . "'"
+--- sql_is
+Mine|UTC|2
+
+
+
+=== TEST 23: but for what this call says
+--- init
+ChatTest::psql("UPDATE chat.visitor SET user_agent = 'Mine', time_zone = 'UTC'
+                 WHERE id = '" . ChatTest::visitor('dev2') . "'");
+ChatTest::Block::wait_ready();
+--- as: visitor dev2
+--- more_headers
+User-Agent: Newer
+--- request eval
+main::session(main::jwt(claims => {sub => 'u-dev'}))
+--- sql eval
+"SELECT user_agent || '|' || time_zone FROM chat.visitor
+  WHERE external_id = 'u-dev' AND site = " . ChatTest::site_id()
+--- sql_is
+Newer|UTC

@@ -177,7 +177,7 @@ ask('agent dana', 'GET', 'v1/canned');
 # visitors
 
 my $visitor = ask(undef, 'POST', 'v1/session', {mode => 'bearer',
-    locale => 'en', page => 'https://x.test/'});
+    locale => 'en', page => 'https://x.test/', time_zone => 'Asia/Jerusalem'});
 
 ask(undef, 'POST', 'v1/session', {mode => 'bearer', identity => 'x'});
 ask(undef, 'POST', 'v1/session', {mode => 'bearer', site => 'far'});

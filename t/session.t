@@ -11,6 +11,11 @@ psql("UPDATE chat.visitor SET name = 'Nora' WHERE id = '"
      . visitor('nora') . "'");
 our $Talk = conversation('nora', 'good morning', 'anybody?');
 
+psql("UPDATE chat.visitor SET user_agent = 'Known', time_zone = 'UTC' "
+     . "WHERE id = '" . visitor($_) . "'") for 'zoe', 'zara';
+our $Row = psql("SELECT xmin, ctid FROM chat.visitor WHERE id = '"
+                . visitor('zara') . "'");
+
 # a certificate and its key in one file
 
 our $Pem = build_dir() . "/session-$$.pem";
@@ -19,7 +24,7 @@ system("openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost "
        . "-keyout $Pem.key -out $Pem 2>$Pem.err && cat $Pem.key >> $Pem") == 0
     or die "openssl req failed\n";
 
-plan tests => 61;
+plan tests => 92;
 run_tests();
 
 __DATA__
@@ -392,3 +397,72 @@ POST /support/v1/session
 [("POST /support/v1/session\n{}") x 2]
 --- error_code eval
 [200, 403]
+
+
+
+=== TEST 29: the browser is kept, as text
+--- as: visitor uma
+--- more_headers eval
+"User-Agent: A\t\xc3\xa9\x80\xc2\x85\xed\xa0\x80\x7f\xf0\x9f\x98\x80B"
+. 'x' x 500 . "\xe2\x82\xac\xe2\x82\xac"
+--- request
+POST /support/v1/session
+{"mode":"bearer","time_zone":"Asia/Jerusalem"}
+--- sql eval
+"SELECT user_agent = 'A' || chr(233) || chr(128512) || 'B' || repeat('x', 500)
+        || chr(8364), octet_length(user_agent), time_zone
+   FROM chat.visitor WHERE id = '" . ChatTest::visitor('uma') . "'"
+--- sql_is
+t|511|Asia/Jerusalem
+
+
+
+=== TEST 30: who says nothing of it takes nothing away
+--- as: visitor zoe
+--- request
+POST /support/v1/session
+{"mode":"bearer"}
+--- sql eval
+"SELECT user_agent, time_zone FROM chat.visitor WHERE id = '"
+. ChatTest::visitor('zoe') . "'"
+--- sql_is
+Known|UTC
+
+
+
+=== TEST 31: a visitor sees nothing of it, and what is known is not written
+--- as: visitor zara
+--- more_headers
+User-Agent: Known
+--- request
+POST /support/v1/session
+{"mode":"bearer","time_zone":"UTC"}
+--- json
+{"visitor": {"user_agent": "!", "time_zone": "!", "claimed": "!"}}
+--- sql eval
+"SELECT xmin, ctid FROM chat.visitor WHERE id = '"
+. ChatTest::visitor('zara') . "'"
+--- sql_is eval
+$::Row
+
+
+
+=== TEST 32: what is no time zone
+--- request eval
+[map { "POST /support/v1/session\n" . ChatTest::json_encode(
+           {mode => 'bearer', time_zone => $_}) }
+ '', 'Asia/Jerusalem ', "UTC\x{0}", '<b>', 'a' x 65, "\x{e9}", '../x', 7]
+--- error_code eval
+[(422) x 8]
+--- json eval
+[('{"code": "invalid_field", "field": "time_zone"}') x 8]
+
+
+
+=== TEST 33: what is one
+--- request eval
+[map { "POST /support/v1/session\n" . ChatTest::json_encode(
+           {mode => 'bearer', time_zone => $_}) }
+ 'America/Argentina/Buenos_Aires', 'Etc/GMT+12', 'EST5EDT', '-03:30']
+--- error_code eval
+[(200) x 4]

@@ -29,7 +29,7 @@ psql("UPDATE chat.visitor SET verified = true, name = 'Vera',
 our $Many = join ', ', map { "\"k$_\": 1" } 1 .. 33;
 
 no_shuffle();
-plan tests => 66;
+plan tests => 68;
 settings($Settings) eq 'ok' or die "the settings are refused\n";
 run_tests();
 
@@ -170,7 +170,23 @@ PATCH /support/v1/session
 
 
 
-=== TEST 11: a version that is not the site's
+=== TEST 11: but for what the site has signed
+--- init
+ChatTest::psql("UPDATE chat.visitor SET claimed = '{plan}' "
+               . "WHERE id = '$::Verified'");
+ChatTest::Block::wait_ready();
+--- as: visitor vera
+--- request
+PATCH /support/v1/session
+{"attributes":{"size":"S","plan":"gold"}}
+--- error_code: 403
+--- sql eval
+"SELECT attributes FROM chat.visitor WHERE id = '$::Verified'"
+--- sql_is: {"size": "M"}
+
+
+
+=== TEST 12: a version that is not the site's
 --- as: visitor bob
 --- request
 PATCH /support/v1/session
@@ -185,7 +201,7 @@ PATCH /support/v1/session
 
 
 
-=== TEST 12: what cannot be
+=== TEST 13: what cannot be
 --- as: visitor bob
 --- request eval
 [map { "PATCH /support/v1/session\n$_" }
@@ -203,7 +219,7 @@ PATCH /support/v1/session
 
 
 
-=== TEST 13: without a credential
+=== TEST 14: without a credential
 --- request
 PATCH /support/v1/session
 {"name":"Bob"}
@@ -211,7 +227,7 @@ PATCH /support/v1/session
 
 
 
-=== TEST 14: by an agent
+=== TEST 15: by an agent
 --- as: agent dana
 --- request
 PATCH /support/v1/session
@@ -220,7 +236,7 @@ PATCH /support/v1/session
 
 
 
-=== TEST 15: a session ends, and so does what it stood for
+=== TEST 16: a session ends, and so does what it stood for
 --- as eval
 "visitor eve\nvisitor eve\nvisitor eve"
 --- request eval
@@ -231,7 +247,7 @@ PATCH /support/v1/session
 
 
 
-=== TEST 16: the cookie goes too
+=== TEST 17: the cookie goes too
 --- more_headers eval
 "Sec-Fetch-Site: same-origin\nCookie: chat-visitor-$::Site="
 . ChatTest::visitor_token('eva')
@@ -243,7 +259,7 @@ DELETE /support/v1/session
 
 
 
-=== TEST 17: not for another page
+=== TEST 18: not for another page
 --- more_headers eval
 "Sec-Fetch-Site: cross-site\nCookie: chat-visitor-$::Site="
 . ChatTest::visitor_token('ewa')
@@ -253,7 +269,7 @@ DELETE /support/v1/session
 
 
 
-=== TEST 18: one conversation at a time
+=== TEST 19: one conversation at a time
 --- init
 main::settings('{"one_conversation": true}');
 ChatTest::Block::wait_ready();
@@ -278,7 +294,7 @@ ChatTest::Block::wait_ready();
 
 
 
-=== TEST 19: after it is resolved there may be another
+=== TEST 20: after it is resolved there may be another
 --- as: visitor one
 --- init
 ChatTest::psql("UPDATE chat.conversation SET status = 'resolved'"
@@ -291,7 +307,7 @@ POST /support/v1/conversations
 
 
 
-=== TEST 20: settings that cannot be
+=== TEST 21: settings that cannot be
 --- request
 GET /support/v1/live
 --- sql eval
@@ -330,7 +346,7 @@ title
 
 
 
-=== TEST 21: nor by hand
+=== TEST 22: nor by hand
 --- request
 GET /support/v1/live
 --- sql eval

@@ -145,12 +145,13 @@ sub calls {
             . "'1_$conversation', '$epoch')",
         'timeline' => "chat.customer_track_1($a, '$visitor->{id}', 5, '7')",
         'search fills' => 'chat.search_fill_1(20)',
-        'session of today' => "chat.session_start_4($site, "
+        'session of today' => "chat.session_start_5($site, "
             . "'$visitor->{id}', $visitor->{issued}, gen_random_uuid(), "
-            . "'en', '/', '$epoch', NULL, NULL, NULL, NULL, false)",
-        'session of somebody known' => "chat.session_start_4($site, NULL, "
+            . "'en', '/', '$epoch', NULL, NULL, NULL, NULL, false, 'Browser', "
+            . "'UTC')",
+        'session of somebody known' => "chat.session_start_5($site, NULL, "
             . "NULL, gen_random_uuid(), NULL, NULL, '$epoch', 'u-1', 'Ann', "
-            . "'a\@b.test', NULL, true)",
+            . "'a\@b.test', '{\"plan\": \"gold\"}', true, NULL, NULL)",
         respond => "chat.respond_1($v, '$conversation', gen_random_uuid(), "
             . "gen_random_uuid()::text, 2, '{\"rating\": 5}')",
         track => "chat.track_1($v, '[{\"name\": \"page\"}]')",
