@@ -92,6 +92,10 @@ type Customer = Named & {
     consent?: { version: string; locale: string | null; at: string } | null;
     locale?: string | null;
     page?: string | null;
+    user_agent?: string | null;
+    time_zone?: string | null;
+    /** names of attributes that are the site's word */
+    claimed?: string[];
     blocked?: boolean;
 };
 

@@ -2,7 +2,9 @@
 
 import { asProblem } from './api.js';
 import { attr, h, keyed, text } from './kernel.js';
+import { clear, createPerson, field, refuse } from './console-person.js';
 import { createPast } from './console-past.js';
+import { deviceOf, timeIn } from './console-device.js';
 import { later } from './console-list.js';
 import { linked } from './links.js';
 import { plainName, problemText } from './i18n.js';
@@ -15,6 +17,7 @@ import { visitorName } from './console-inbox.js';
  */
 
 const OTHERS = 10;
+const MINUTE = 60000;
 
 /** @typedef {import('./console-state.js').ConsoleState} ConsoleState */
 /** @typedef {{id: number, name: string, at: string, url: string | null,
@@ -32,6 +35,8 @@ export function createCustomer(i18n, { api, store, show }) {
     const { t } = i18n;
     /** @type {ConsoleState | null} */
     let now = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let clock;
 
     const verified = h('p', { class: 'verified' });
     const blocked = h('p', { class: 'verified barred', hidden: true },
@@ -67,6 +72,7 @@ export function createCustomer(i18n, { api, store, show }) {
     new ResizeObserver(() => {
         earlier.look();
         track.look();
+        draw();
     }).observe(element);
 
     /**
@@ -111,35 +117,35 @@ export function createCustomer(i18n, { api, store, show }) {
     }
 
     function edit() {
-        const { id = '', name, email } = now?.conversation?.visitor || {};
-        const first = h('input', { id: 'customer-name', dir: 'auto',
-                                   maxlength: 100, autocomplete: 'off' });
-        const second = h('input', { id: 'customer-email', type: 'email',
-                                    autocomplete: 'off' });
+        const visitor = now?.conversation?.visitor;
 
-        first.value = name || '';
-        second.value = email || '';
-        ask(t('customer.change'), t('records.save'), [
-            field('customer-name', t('side.name'), first),
-            field('customer-email', t('side.email'), second),
-        ], async () => {
-            const [wanted, address] = [first.value.trim(),
-                                       second.value.trim()];
-            const body = {
-                ...wanted && wanted !== name && { name: wanted },
-                ...address && address !== email && { email: address } };
+        if (!visitor) {
+            return;
+        }
 
-            if (Object.keys(body).length) {
-                tell(id, await api.call('PATCH', `visitors/${id}`, { body }));
-            }
-        });
+        const { id } = visitor;
+        const person = createPerson(i18n, visitor);
+
+        ask(t('customer.change'), t('records.save'), person.content,
+            async (form) => {
+                const { body, twice } = person.changed();
+
+                if (twice) {
+                    refuse(form, 'attributes', t('customer.twice'));
+                } else if (body) {
+                    tell(id, await api.call('PATCH', `visitors/${id}`,
+                                            { body }));
+                }
+
+                return !twice;
+            });
     }
 
     /** For good: a word has to be typed. */
     function remove() {
         const visitor = now?.conversation?.visitor;
         const word = t('erase.word');
-        const input = h('input', { id: 'erase-word', autocomplete: 'off',
+        const input = h('input', { name: 'word', autocomplete: 'off',
                                    spellcheck: 'false', dir: 'auto' });
 
         if (!visitor) {
@@ -152,18 +158,18 @@ export function createCustomer(i18n, { api, store, show }) {
             t('erase.submit'), [
                 h('p', {}, t('erase.text')),
                 field('erase-word', t('erase.type', { word }), input),
-            ], async () => {
+            ], async (form) => {
                 if (input.value.trim().toLowerCase() !== word.toLowerCase()) {
-                    input.select();
+                    refuse(form, input.name, t('erase.type', { word }));
 
-                    return t('erase.type', { word });
+                    return false;
                 }
 
                 await api.call('DELETE', `visitors/${id}`);
                 store.dispatch({ type: 'gone', visitor: id });
                 show('');
 
-                return '';
+                return true;
             }, 'danger');
     }
 
@@ -171,7 +177,8 @@ export function createCustomer(i18n, { api, store, show }) {
      * @param {string} title
      * @param {string} submit
      * @param {Node[]} content
-     * @param {() => Promise<string | void>} act resolves with what is wrong
+     * @param {(form: HTMLFormElement) => Promise<boolean>} act whether that
+     *     was all
      * @param {string} [style] of the button
      */
     function ask(title, submit, content, act, style = 'go') {
@@ -188,35 +195,25 @@ export function createCustomer(i18n, { api, store, show }) {
 
         form.addEventListener('submit', async (event) => {
             event.preventDefault();
-            text(bad, '');
+            clear(form);
 
             try {
-                const wrong = await act() || '';
-
-                text(bad, wrong);
-
-                if (wrong === '') {
+                if (await act(form)) {
                     dialog.close();
                 }
             } catch (error) {
-                const { code, body } = asProblem(error);
-                const key = `customer.field.${body.field}`;
+                const { code, body: { field: name = '' } } = asProblem(error);
+                const key = `customer.field.${name}`;
 
-                text(bad, i18n.has(key) ? t(key) : problemText(i18n, code));
+                if (i18n.has(key)) {
+                    refuse(form, name, t(key));
+                } else {
+                    text(bad, problemText(i18n, code));
+                }
             }
         });
         dialog.replaceChildren(form);
         dialog.showModal();
-    }
-
-    /**
-     * @param {string} id
-     * @param {string} label
-     * @param {HTMLElement} control
-     */
-    function field(id, label, control) {
-        return h('div', { class: 'field' }, h('label', { for: id }, label),
-                 control);
     }
 
     /**
@@ -287,7 +284,7 @@ export function createCustomer(i18n, { api, store, show }) {
          * @param {Summary} it the selected conversation
          */
         update(state, it) {
-            const { visitor, created_at: since } = it;
+            const { visitor } = it;
             const other = now?.conversation?.visitor.id !== visitor.id;
 
             now = state;
@@ -302,23 +299,43 @@ export function createCustomer(i18n, { api, store, show }) {
             attr(blocked, 'hidden', !visitor.blocked);
             text(block, t(visitor.blocked ? 'customer.unblock'
                                           : 'customer.block'));
-            attr(change, 'hidden', Boolean(visitor.verified));
             attr(erase, 'hidden', state.agent?.role === 'agent');
             change.disabled = block.disabled = erase.disabled
                             = state.away > 0;
-            known(visitor, since);
+            draw();
             earlier.update(visitor.id);
             track.update(visitor.id);
         },
     };
+
+    /** The time there goes on as long as somebody may look at it. */
+    function draw() {
+        const { visitor, created_at: since } = now?.conversation || {};
+
+        clearTimeout(clock);
+
+        if (visitor) {
+            known(visitor, since);
+        }
+
+        if (visitor?.time_zone && element.offsetParent !== null) {
+            clock = setTimeout(draw, MINUTE - Date.now() % MINUTE);
+        }
+    }
 
     /**
      * @param {Customer} visitor
      * @param {string | undefined} since
      */
     function known(visitor, since) {
-        const { consent } = visitor;
-        /** @type {[string, string][]} */
+        const { consent, user_agent: agent, time_zone: zone } = visitor;
+        const sites = visitor.verified && visitor.claimed || [];
+        /**
+         * What it is called, what it is, what that means, and whether the
+         * name is not ours.
+         *
+         * @type {[string, string, string?, boolean?][]}
+         */
         const rows = [
             [t('side.name'), visitorName(visitor, i18n)],
             [t('side.email'), visitor.email || ''],
@@ -329,18 +346,27 @@ export function createCustomer(i18n, { api, store, show }) {
             [t('side.locale'), visitor.locale
              ? language(visitor.locale, i18n.lang) : ''],
             [t('side.page'), visitor.page || ''],
+            [t('side.device'), agent ? deviceOf(agent) : '', agent || ''],
+            [t('side.clock'), zone ? timeIn(zone, i18n.lang, new Date()) : '',
+             zone || ''],
             ...Object.entries(visitor.attributes || {}).map(([name, value]) =>
-                /** @type {[string, string]} */ ([name, String(value)])),
+                /** @type {[string, string, string, boolean]} */ ([
+                    name, String(value),
+                    sites.includes(name) ? t('side.verified') : '', true])),
             [t('side.since'), since ? i18n.full(since) : ''],
         ];
 
         keyed(facts, rows.filter(([, value]) => value !== ''),
-              ([name]) => name,
+              ([name, , , own]) => own ? `:${name}` : name,
               () => h('div', {}, h('dt', {}, h('bdi', {})),
                       h('dd', { dir: 'auto' })),
-              (node, [name, value]) => {
-                  text(node.children[0].children[0], plainName(name));
-                  text(node.children[1], plainName(value));
+              (node, [name, value, title, own]) => {
+                  text(node.children[0].children[0], plainName(name)
+                       + (title && own ? ' ✓' : ''));
+                  text(node.children[1], name === t('side.clock') && !own
+                                         ? value : plainName(value));
+                  attr(node.children[1], 'title',
+                       title ? plainName(title) : null);
               });
     }
 }

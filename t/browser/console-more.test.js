@@ -223,7 +223,7 @@ test('a customer is given a name, blocked and let in again', async () => {
     const press = (one, name) => one.getByRole('button', {
         name, exact: true }).click();
 
-    await press(panel, 'Change name or e-mail');
+    await press(panel, 'Change details');
     await accessible(page);
     await dialog.getByLabel('Name').fill(`Noa ${mark}`);
     await dialog.getByLabel('E-mail').fill('noa@shop.test');
