@@ -364,8 +364,8 @@ type Carrier = {
 type Stream = {
     subscribe(topic: Topic, sink: Sink): Subscription;
     send(conversation: string, item: Outgoing): Promise<any>;
-    read(conversation: string, seq: number): void;
-    typing(conversation: string, on: boolean, internal: boolean): void;
+    /** what may be lost: {seq}, or {on, visibility} */
+    tell(conversation: string, type: 'read' | 'typing', body: object): void;
     wake(): void;
     close(): void;
 };

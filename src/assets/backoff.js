@@ -61,9 +61,8 @@ export function createLadder(time) {
  * @param {() => number} [random] uniform in [0, 1)
  */
 export function delay(attempt, asked = 0, random = Math.random) {
-    const ceiling = Math.min(MOST, FIRST * 2 ** Math.min(attempt - 1, 10));
-
-    return asked + LEAST + Math.floor(random() * ceiling);
+    return asked + LEAST
+           + Math.floor(random() * Math.min(MOST, FIRST * 2 ** (attempt - 1)));
 }
 
 
@@ -77,11 +76,11 @@ export function nap(ms) {
     let wake = () => {};
 
     const done = new Promise((resolve) => {
-        const timer = setTimeout(resolve, ms);
+        const cancel = clock.after(ms, () => resolve(null));
 
         wake = () => {
-            clearTimeout(timer);
-            resolve(undefined);
+            cancel();
+            resolve(null);
         };
     });
 

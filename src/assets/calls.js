@@ -94,26 +94,15 @@ export function message(item) {
 
 
 /**
- * A lost read mark does no harm: the next one covers it.
+ * What may be lost: the next read mark covers it, typing ends by itself.
  *
  * @param {Api} api
  * @param {string} id
- * @param {number} seq
+ * @param {'read' | 'typing'} type
+ * @param {object} body
  */
-export function read(api, id, seq) {
-    return api.call('POST', `${path(id)}/read`, { body: { seq } })
-              .catch(() => null);
-}
-
-
-/**
- * @param {Api} api
- * @param {string} id
- * @param {{on: boolean, visibility?: 'internal'}} body
- */
-export function typing(api, id, body) {
-    return api.call('POST', `${path(id)}/typing`, { body })
-              .catch(() => null);
+export function tell(api, id, type, body) {
+    api.call('POST', `${path(id)}/${type}`, { body }).catch(() => null);
 }
 
 

@@ -103,11 +103,12 @@ const view = createView(i18n, {
 
         if (talk) {
             store.dispatch({ type: 'seen', seq });
-            stream.read(talk.id, seq);
+            stream.tell(talk.id, 'read', { seq });
         }
     },
     typing(id, on, internal) {
-        stream.typing(id, on, internal);
+        stream.tell(id, 'typing', {
+            on, visibility: internal ? 'internal' : undefined });
 
         return true;
     },

@@ -369,20 +369,11 @@ export function createShared(api, tabs,
             stream ? stream.send(conversation, item)
                    : calls.send(api, conversation, item),
 
-        read(conversation, seq) {
+        tell(conversation, type, body) {
             if (stream) {
-                stream.read(conversation, seq);
+                stream.tell(conversation, type, body);
             } else {
-                calls.read(api, conversation, seq);
-            }
-        },
-
-        typing(conversation, on, internal) {
-            if (stream) {
-                stream.typing(conversation, on, internal);
-            } else {
-                calls.typing(api, conversation, {
-                    on, visibility: internal ? 'internal' : undefined });
+                calls.tell(api, conversation, type, body);
             }
         },
 

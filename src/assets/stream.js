@@ -289,22 +289,9 @@ export function createStream(api, role, kinds = transports(api, role),
                           : calls.send(api, conversation, item);
         },
 
-        read(conversation, seq) {
-            if (!current?.carrier.tell?.({ type: 'read', conversation, seq }))
-            {
-                calls.read(api, conversation, seq);
-            }
-        },
-
-        typing(conversation, on, internal) {
-            /** @type {{on: boolean, visibility?: 'internal'}} */
-            const what = { on, visibility: internal ? 'internal'
-                                                    : undefined };
-
-            if (!current?.carrier.tell?.({ type: 'typing', conversation,
-                                           ...what }))
-            {
-                calls.typing(api, conversation, what);
+        tell(conversation, type, body) {
+            if (!current?.carrier.tell?.({ type, conversation, ...body })) {
+                calls.tell(api, conversation, type, body);
             }
         },
 

@@ -207,7 +207,7 @@ export function createLive({ api, frame, memory, store, fresh, start, load,
          * @param {string} id
          * @param {number} seq
          */
-        read: (id, seq) => stream.read(id, seq),
+        read: (id, seq) => stream.tell(id, 'read', { seq }),
 
         /** @param {boolean} on */
         typing(on) {
@@ -217,7 +217,7 @@ export function createLive({ api, frame, memory, store, fresh, start, load,
                 return false;
             }
 
-            stream.typing(talk.id, on, false);
+            stream.tell(talk.id, 'typing', { on });
 
             return true;
         },

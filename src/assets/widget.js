@@ -207,6 +207,7 @@ export async function mount(frame) {
         const answer = await api.call('POST', 'session', { body: {
             mode: bearer ? 'bearer' : undefined,
             locale: settings.locale,
+            time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
             identity: identity || undefined,
         } });
 

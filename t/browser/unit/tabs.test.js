@@ -292,7 +292,7 @@ test('shared: an inbox is one, and begins anew for who joins', async () => {
         said.push(args[2].body);
     } }, tab(), make, still);
 
-    third.typing('t', true, true);
+    third.tell('t', 'typing', { on: true, visibility: 'internal' });
     assert.deepEqual(said, [{ on: true, visibility: 'internal' }]);
 
     line.close();
