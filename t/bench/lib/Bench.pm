@@ -39,8 +39,10 @@ sub top { $_[0]{top} }
 sub quick { $_[0]{quick} }
 sub seconds { $_[0]{seconds} }
 
-# of what has a goal; what is beside it, and growth, has fewer
+# of what has a goal; three are as good for what hardly differs from one to
+# the next; what is beside it, and growth, has fewer
 sub rounds { $_[0]{rounds} }
+sub steady { $_[0]{rounds} > 3 ? 3 : $_[0]{rounds} }
 sub fewer { $_[0]{rounds} > 3 ? int($_[0]{rounds} / 2) : 1 }
 
 
@@ -50,8 +52,9 @@ sub fewer { $_[0]{rounds} > 3 ? int($_[0]{rounds} / 2) : 1 }
 # extra     it is no part of one
 # title, goal
 # size      names with two numbers each: of a quick run, and of a full one
-# cost      seconds: start, and each run beside its own time; runs a round,
-#           and once
+# cost      seconds: start, and each run beside its own time, which is that
+#           of all runs unless it is fixed; runs of a round, of a steady one,
+#           of one of the fewer, and once
 # measure   a sub of the benchmark and the sizes, which runs it
 # tell      a sub of a Bench::Tell and the sizes
 
@@ -81,8 +84,9 @@ sub estimate {
 
     return $cost->{start}
            + ($self->rounds * ($cost->{runs} // 0)
+              + $self->steady * ($cost->{steady} // 0)
               + $self->fewer * ($cost->{fewer} // 0) + ($cost->{once} // 0))
-             * ($cost->{each} + $self->seconds);
+             * ($cost->{each} + ($cost->{fixed} ? 0 : $self->seconds));
 }
 
 

@@ -10,16 +10,13 @@
 
 'use strict';
 
-const { chromium } = require('../../browser/node_modules/playwright-core');
+const { SIZE, main, open, quantile } = require('./page.js');
 
 const [, , prefix, pairs] = process.argv;
 const SLOWER = 4;
-const SETTLED = 1000;
-const WITHIN = 60000;
 
 /* The middle of the launcher. */
-const SIZE = { width: 1280, height: 800 };
-const PLACE = { x: SIZE.width - 48, y: SIZE.height - 48 };
+const PLACE = [SIZE.width - 48, SIZE.height - 48];
 
 const TEXT = '<p>A lamp that is as bright as you like, and no brighter.</p>';
 const BODY = `<!doctype html><html lang="en"><title>Shop</title>
@@ -52,80 +49,38 @@ const NOTES = `(() => {
     }, true);
 })()`;
 
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
 
 async function load(browser, tag) {
-    const context = await browser.newContext({ viewport: SIZE });
-    const page = await context.newPage();
-    const session = await context.newCDPSession(page);
-
-    const ask = async (expression) => (await session.send(
-        'Runtime.evaluate', { expression, returnByValue: true })).result.value;
-
-    const until = async (expression) => {
-        for (const end = Date.now() + WITHIN; !await ask(expression); ) {
-            if (Date.now() > end) {
-                throw new Error(`never: ${expression}`);
-            }
-
-            await pause(50);
-        }
-    };
-
-    /* ms of script so far, once nothing happens any more */
-    const script = async () => {
-        await pause(SETTLED);
-
-        const { metrics } = await session.send('Performance.getMetrics');
-
-        return 1000 * metrics.find((it) => it.name === 'ScriptDuration').value;
-    };
+    const { page, ask, until, click, script, close }
+        = await open(browser, NOTES, SLOWER);
 
     await page.route('**/page.html', (route) => route.fulfill({
         contentType: 'text/html; charset=utf-8',
         body: BODY.replace('TAG', tag ? TAG : '') }));
-    await page.addInitScript(NOTES);
-    await session.send('Performance.enable',
-                       { timeDomain: 'threadTicks' });
-    await session.send('Emulation.setCPUThrottlingRate', { rate: SLOWER });
     await page.goto(`${prefix}page.html`);
-    await until(tag ? '!!document.body.lastElementChild.shadowRoot'
+    await until(tag ? '!!document.body?.lastElementChild?.shadowRoot'
                     : 'document.readyState === "complete"');
 
     const closed = await script();
     const { tasks } = await ask('window.seen');
-    let open = 0;
+    let more = 0;
 
     if (tag) {
-        for (const type of ['mousePressed', 'mouseReleased']) {
-            await session.send('Input.dispatchMouseEvent', {
-                type, ...PLACE, button: 'left', clickCount: 1 });
-        }
-
+        await click(...PLACE);
         await until('!!window.seen.focus');
-        open = await script() - closed;
+        more = await script() - closed;
     }
 
     const seen = await ask('window.seen');
 
-    await context.close();
+    await close();
 
-    return { closed, open, tasks, shift: seen.shift,
+    return { closed, open: more, tasks, shift: seen.shift,
              focus: seen.focus - seen.click };
 }
 
 
-function median(list) {
-    return [...list].sort((a, b) => a - b)[list.length >> 1];
-}
-
-
-(async () => {
-    const browser = await chromium.launch({
-        executablePath: process.env.CHAT_CHROMIUM || '/usr/bin/chromium',
-        args: ['--headless', '--no-sandbox', '--disable-gpu',
-               '--no-first-run', '--disable-background-networking'] });
+main(async (browser) => {
     const without = [];
     const tagged = [];
 
@@ -135,18 +90,13 @@ function median(list) {
         }
     }
 
-    await browser.close();
+    const all = (list, name) => quantile(0.5, list.map((it) => it[name]));
 
-    const all = (list, name) => median(list.map((it) => it[name]));
-
-    console.log(JSON.stringify({
+    return {
         page_ms: all(without, 'closed'),
         closed_ms: all(tagged, 'closed') - all(without, 'closed'),
         open_ms: all(tagged, 'open'), focus_ms: all(tagged, 'focus'),
         tasks: all(tagged, 'tasks') - all(without, 'tasks'),
         shift: Math.max(...tagged.map((it) => it.shift)),
-    }));
-})().catch((error) => {
-    console.error(String(error));
-    process.exit(1);
+    };
 });

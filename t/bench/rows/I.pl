@@ -16,7 +16,7 @@ return {
     goal => 'flat within 10 % from 100 to 20,000 connections',
     size => {least => [100, 100], middle => [200, 2000],
              most => [400, 20000], messages => [100, 200]},
-    cost => {start => 110, each => 0},
+    cost => {start => 60, each => 0},
 
     measure => sub {
         my ($bench, $size) = @_;

@@ -21,7 +21,7 @@ return {
              . 'all nginx processes',
     goal => '<= 1.2 KB plain, <= 16 KB TLS, a tenth of nchan',
     size => {connections => [2000, 20000], tls => [500, 4000]},
-    cost => {start => 15, runs => 6, once => 4, each => 5},
+    cost => {start => 15, steady => 6, once => 4, fixed => 1, each => 6},
 
     measure => sub {
         my ($bench, $size) = @_;
@@ -53,7 +53,7 @@ return {
             };
         };
 
-        $bench->alternate('peers',
+        $bench->alternate('peers', $bench->steady,
             (map { [$_ => $idle->($make{$_}, $most)] }
                 'chat', 'nchan', 'node', 'bare, keep-alive'),
             ['chat, TLS' => $idle->($make{chat}, $size->{tls}, 1)],

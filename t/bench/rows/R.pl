@@ -14,7 +14,7 @@ return {
              . 'the last one',
     goal => '<= 200 ms by each transport',
     size => {clients => [3, 20]},
-    cost => {start => 10, runs => 3, each => 0.5},
+    cost => {start => 6, runs => 3, fixed => 1, each => 0.4},
 
     measure => sub {
         my ($bench, $size) = @_;

@@ -254,13 +254,14 @@ sub vars {
 
 # A database that is kept from one run of the benchmark to the next, as long
 # as its migrations stay what they were; further ones are added.  Search knows
-# all of its messages, or none.
+# all of its messages, or none.  Conversations have 20 messages, or as many as
+# are asked for.
 
 sub seeded {
-    my ($self, $messages, $words) = @_;
+    my ($self, $messages, $words, $each) = @_;
 
-    my $name = "seed_$messages";
-    my $each = 20;
+    my $name = "seed_$messages" . ($each ? "_by_$each" : '');
+    $each //= 20;
     my @files = $self->migrations;
     my @sums = ($filling, map { md5_hex(Bench::read_file($_)) } @files);
 
@@ -299,6 +300,19 @@ sub seeded {
 
     $self->sql($name, "UPDATE chat.agent_session SET expires_at = now() + "
         . "interval '12 hours', ends_at = now() + interval '7 days'");
+
+    return $name;
+}
+
+
+# A copy of a database, for what writes into it.
+
+sub copy {
+    my ($self, $from, $name) = @_;
+
+    $self->sql('postgres', "DROP DATABASE IF EXISTS $name WITH (FORCE)");
+    $self->sql('postgres', "CREATE DATABASE $name OWNER chat TEMPLATE $from "
+                           . 'STRATEGY file_copy');
 
     return $name;
 }
