@@ -3,7 +3,7 @@
  */
 
 /*
- * console.js <prefix> <what> <slower> <vars> <all>: what an agent waits for
+ * console.js <prefix> <what> <slower> <vars> <count>: what an agent waits for
  * in the console, where the processor is so many times slower.
  *
  * signin  from the click on "Sign in" until the list is painted
@@ -22,17 +22,18 @@
 const { readFileSync } = require('node:fs');
 const { main, open, pause, quantile } = require('./page.js');
 
-const [, , prefix, what, slower, vars, all] = process.argv;
+const [, , prefix, what, slower, vars, count] = process.argv;
 const EMAIL = 'agent@example.com';
 const PASSWORD = 'demo-agent-password';
 
-/* Of each kind, so that two may be slower than the 95th percentile. */
+/* How often another conversation, and a message of it; and one elsewhere. */
 const TIMES = 40;
+const ELSEWHERE = 10;
 const GAP = 50;
 const SHOWN = 50;
 
 /* A hand on a wheel: pixels, and pixels a second. */
-const FAR = 60000;
+const FAR = 30000;
 const SPEED = 20000;
 
 /* Alt+J */
@@ -131,19 +132,16 @@ const NOTES = `(() => {
         return when(() => full(before));
     };
 
-    /* A message of a conversation, which is open or not. */
-    seen.expect = (text, id, shown) => {
-        const row = () => one('.list li[data-id="' + id + '"] .preview');
-        const line = () => one('.log .lines').lastElementChild;
-        const has = (it) => !!it && it.textContent.includes(text);
+    /* A message as the last line of the log, or in the row of the list. */
+    seen.expect = (text, id) => {
+        const place = id ? '.list li[data-id="' + id + '"] .preview'
+                         : '.log .lines > :last-child';
 
         seen.word = text;
         seen.frame = 0;
-        seen.got = Promise.all([
-            when(() => has(row())), shown ? when(() => has(line())) : 0,
-        ]).then(([listed, logged]) => ({
-            now: performance.timeOrigin, frame: seen.frame, listed, logged,
-        }));
+        seen.got = when(() => one(place)?.textContent.includes(text))
+            .then((at) => ({ frame: seen.frame, at,
+                             now: performance.timeOrigin + at }));
     };
 
     /* Until the last row of the list is there. */
@@ -248,38 +246,46 @@ async function say([token, id], text) {
 }
 
 
-/* Messages in the open conversation and elsewhere, in turns. */
-async function hear({ ask }) {
-    const [open, ...others] = talks;
-    const found = { log: [], list: [], late: [] };
+/* A message at a time, in the conversation that is open or in another. */
+async function hear({ ask }, talk, isOpen, what) {
+    const text = `Message ${what} at ${Date.now()}`;
 
-    await ask(`seen.go(${JSON.stringify(open[1])})`);
-    await pause(GAP);
+    await ask(`seen.expect(${JSON.stringify(text)}, `
+              + `${isOpen ? "''" : JSON.stringify(talk[1])})`);
 
-    for (let i = 0; i < 2 * TIMES; i++) {
-        const talk = i % 2 ? others[i % others.length] : open;
-        const text = `Message ${i} of ${Date.now()}`;
+    const sent = Date.now();
 
-        await ask(`seen.expect(${JSON.stringify(text)}, `
-                  + `${JSON.stringify(talk[1])}, ${talk === open})`);
+    await say(talk, text);
 
-        const sent = Date.now();
+    const { frame, at, now } = await ask('seen.got');
 
-        await say(talk, text);
-
-        const { now, frame, listed, logged } = await ask('seen.got');
-
-        found.list.push(listed - frame);
-
-        if (talk === open) {
-            found.log.push(logged - frame);
-            found.late.push(now + logged - sent);
-        }
-
-        await pause(GAP);
+    if (!frame) {
+        throw new Error(`no frame had "${text}"`);
     }
 
-    return found;
+    await pause(GAP);
+
+    return { shown: at - frame, late: now - sent };
+}
+
+
+async function messages(one) {
+    const [open, ...others] = talks;
+    const log = [];
+    const list = [];
+
+    await one.ask(`seen.go(${JSON.stringify(open[1])})`);
+    await pause(GAP);
+
+    for (let i = 0; i < TIMES; i++) {
+        log.push(await hear(one, open, true, i));
+    }
+
+    for (let i = 0; i < ELSEWHERE; i++) {
+        list.push(await hear(one, others[i], false, i));
+    }
+
+    return { log, list };
 }
 
 
@@ -307,7 +313,7 @@ main(async (browser) => {
 
     if (what === 'all') {
         const filling = await one.tasks(async () => {
-            result.fill_ms = await one.ask(`seen.fill(${Number(all)})`);
+            result.fill_ms = await one.ask(`seen.fill(${Number(count)})`);
         });
 
         await one.ask('seen.count()');
@@ -322,11 +328,12 @@ main(async (browser) => {
     }
 
     const turns = await turn(one);
-    const { log, list, late } = await hear(one);
+    const { log, list } = await messages(one);
+    const of = (those, name) => those.map((it) => it[name]);
+    const all = { turn: turns, log: of(log, 'shown'), late: of(log, 'late'),
+                  list: of(list, 'shown'), listed: of(list, 'late') };
 
-    for (const [name, times] of Object.entries({ turn: turns, log, list,
-                                                 late }))
-    {
+    for (const [name, times] of Object.entries(all)) {
         result[`${name}_p50`] = quantile(0.5, times);
         result[`${name}_p95`] = quantile(0.95, times);
         result[`${name}_max`] = Math.max(...times);
