@@ -171,6 +171,7 @@ ngx_int_t
 ngx_http_chat_query_arg(ngx_http_request_t *r, const char *name,
     ngx_str_t *value)
 {
+    size_t      i;
     u_char     *dst, *src;
     ngx_str_t   raw;
 
@@ -186,7 +187,13 @@ ngx_http_chat_query_arg(ngx_http_request_t *r, const char *name,
     }
 
     value->data = dst;
-    src = raw.data;
+    src = dst;
+
+    /* application/x-www-form-urlencoded: "+" is a blank, before the rest */
+
+    for (i = 0; i < raw.len; i++) {
+        dst[i] = raw.data[i] == '+' ? ' ' : raw.data[i];
+    }
 
     ngx_unescape_uri(&dst, &src, raw.len, 0);
 

@@ -50,7 +50,10 @@ ngx_int_t ngx_http_chat_query_limit(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_http_chat_limit_action_e action,
     ngx_int_t *rc);
 
-/* a query argument, unescaped into r->pool; NGX_DECLINED: absent or empty */
+/*
+ * A query argument, unescaped into r->pool, "+" to a blank as URLSearchParams
+ * writes it (WHATWG URL, 5); NGX_DECLINED: absent or empty.
+ */
 ngx_int_t ngx_http_chat_query_arg(ngx_http_request_t *r, const char *name,
     ngx_str_t *value);
 

@@ -47,6 +47,24 @@ is(contains(found($dana, 'myth'), [{id => $id,
        match => {seq => 3, visibility => 'internal'}}]), undef,
    'to agents');
 
+# a query as URLSearchParams writes it
+
+is($ann->post("$path/messages", {client_msg_id => 'c',
+       text => 'mail ann+order@shop.test, or call 1+1'})->status, 201,
+   'a text with signs');
+is(contains(found($dana, $_->[0]), [{id => $id, match => {seq => $_->[1]}}]),
+   undef, "?q=$_->[0] finds it")
+    for ['zeppelin+is+late', 2], ['%22zeppelin+is%22+late', 2],
+        ['late+is:open+zepp', 2], ['zeppelin%20is', 2], ['+zeppelin+late+', 2],
+        ['ann%2Border%40shop.test', 4], ['ann%2border@shop.test', 4],
+        ['call+%221%2B1%22', 4];
+is(scalar(@{found($dana, '%22late+zeppelin%22')}), 0,
+   'words together are in their order');
+is($dana->get("/support/v1/conversations?label=a%2Bb+c")->status, 200,
+   'a label');
+is($dana->get("/support/v1/conversations?status=+open")->status, 422,
+   'a blank is a blank');
+
 # a visitor's list knows no search: it is the list, without what was found
 
 my $list = found($ann, 'myth');
