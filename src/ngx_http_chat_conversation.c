@@ -15,6 +15,9 @@
 #define NGX_HTTP_CHAT_LIST_MAX  200
 #define NGX_HTTP_CHAT_LIST      50
 
+/* characters, each of at most four bytes */
+#define NGX_HTTP_CHAT_REASON    1000
+
 
 typedef struct {
     ngx_http_chat_message_t   message;
@@ -27,6 +30,7 @@ typedef struct {
 typedef struct {
     int64_t                   version;
     ngx_uint_t                has_version;
+    ngx_str_t                 reason;
 
     /* looked at only: PostgreSQL gets the JSON */
     ngx_str_t                 text;
@@ -62,6 +66,8 @@ static void ngx_http_chat_conversation_sent(ngx_http_chat_command_t *cmd);
 static ngx_int_t ngx_http_chat_conversation_stale(ngx_http_request_t *r,
     ngx_http_chat_command_t *cmd);
 static void ngx_http_chat_conversation_marked(ngx_http_chat_command_t *cmd);
+static ngx_int_t ngx_http_chat_conversation_reason(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_str_t *reason, ngx_int_t *rc);
 static void ngx_http_chat_conversation_changed(ngx_http_chat_command_t *cmd);
 static ngx_int_t ngx_http_chat_conversation_conflict(ngx_http_request_t *r,
     ngx_str_t *body);
@@ -131,7 +137,11 @@ static ngx_http_chat_field_t  ngx_http_chat_patch_fields[] = {
       offsetof(ngx_http_chat_patch_t, labels), -1, 128, NULL },
 
     { "snoozed_until", NGX_HTTP_CHAT_F_STRING, NGX_HTTP_CHAT_NULLABLE,
-      offsetof(ngx_http_chat_patch_t, text), -1, 40, NULL }
+      offsetof(ngx_http_chat_patch_t, text), -1, 40, NULL },
+
+    { "reason", NGX_HTTP_CHAT_F_TEXT, 0,
+      offsetof(ngx_http_chat_patch_t, reason), -1,
+      4 * NGX_HTTP_CHAT_REASON, NULL }
 };
 
 
@@ -577,6 +587,8 @@ ngx_http_chat_conversation_change(ngx_http_request_t *r,
                                 sizeof(ngx_http_chat_patch_fields)
                                 / sizeof(ngx_http_chat_field_t), &p, &rc)
         != NGX_OK
+        || ngx_http_chat_conversation_reason(r, ctx, &p.reason, &rc)
+           != NGX_OK
         || ngx_http_chat_query_limit(r, ctx, NGX_HTTP_CHAT_LIMIT_CHANGE, &rc)
            != NGX_OK)
     {
@@ -595,6 +607,44 @@ ngx_http_chat_conversation_change(ngx_http_request_t *r,
                                        ngx_http_chat_conversation_changed,
                                        NULL);
     return ngx_http_chat_query_command(r, ctx, cmd);
+}
+
+
+/* puts it back into the body as it is stored; NGX_DECLINED: *rc is set */
+
+static ngx_int_t
+ngx_http_chat_conversation_reason(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_str_t *reason, ngx_int_t *rc)
+{
+    if (reason->len == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_utf8_length(reason->data, reason->len) > NGX_HTTP_CHAT_REASON) {
+        *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_INVALID_FIELD,
+                                          "reason", "the text is too long");
+        return NGX_DECLINED;
+    }
+
+    if (json_object_get(ctx->body, "team") == NULL
+        && json_object_get(ctx->body, "assignee") == NULL
+        && json_object_get(ctx->body, "priority") == NULL)
+    {
+        *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_INVALID_FIELD,
+                                          "reason", "it goes with a change "
+                                          "of team, assignee or priority");
+        return NGX_DECLINED;
+    }
+
+    if (json_object_set_new(ctx->body, "reason",
+                            json_stringn((char *) reason->data, reason->len))
+        != 0)
+    {
+        *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -620,6 +670,11 @@ ngx_http_chat_conversation_changed(ngx_http_chat_command_t *cmd)
 
     } else if (ngx_http_chat_command_is(cmd, "conflict")) {
         rc = ngx_http_chat_conversation_conflict(r, &cmd->page->body);
+
+    } else if (ngx_http_chat_command_is(cmd, "invalid:reason")) {
+        rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_INVALID_FIELD,
+                                         "reason", "neither team nor assignee "
+                                         "nor priority changes");
 
     } else {
         rc = ngx_http_chat_reply_outcome(r, &cmd->outcome);

@@ -260,7 +260,8 @@ ngx_http_chat_route_t  ngx_http_chat_routes[] = {
 
     { NGX_HTTP_PATCH, "/v1/conversations/{id}",
       NGX_HTTP_CHAT_MEMBER, NGX_HTTP_CHAT_MEMBER,
-      NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SCOPE_WRITE, NGX_HTTP_CHAT_SMALL_BODY,
+      NGX_HTTP_CHAT_BODY|NGX_HTTP_CHAT_SCOPE_WRITE,
+      NGX_HTTP_CHAT_MESSAGE_BODY,
       ngx_http_chat_conversation_change, "change" },
 
     { NGX_HTTP_GET, "/v1/conversations/{id}/events",

@@ -197,9 +197,13 @@ sub leave_note {
        'its file is not there for him') for @{$note{attachments} // []};
 }
 
+# why is for agents alone
+
 sub change {
     my ($talk, %change) = @_;
-    call(agent_of(), 'PATCH', "conversations/$talk", \%change);
+    my %why = pick(2) ? (reason => canary() . ' is why') : ();
+
+    call(agent_of(), 'PATCH', "conversations/$talk", {%change, %why});
 }
 
 my %cards;
@@ -424,6 +428,9 @@ for my $talk (@talks) {
 cmp_ok(psql('SELECT count(*) FROM chat.event WHERE internal AND text LIKE '
             . "'KANARI%' AND site = " . site_id()), '>', $steps / 20,
        'there were notes to leak');
+cmp_ok(psql("SELECT count(*) FROM chat.event WHERE data ->> 'reason' LIKE "
+            . "'KANARI%' AND site = " . site_id()), '>', 0,
+       'and reasons');
 
 $nginx->stop;
 is(join('', $nginx->alarms), '', 'nothing alarming in the log');

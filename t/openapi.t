@@ -242,7 +242,8 @@ for my $card ({type => 'choices', once => $true, multiple => $true,
 
 ask('agent dana', 'PATCH', $talk, {team => $team->{id}, priority => 'high',
     labels => ['vip'], assignee => agent('dana'),
-    snoozed_until => '2030-01-01T00:00:00Z'});
+    snoozed_until => '2030-01-01T00:00:00Z', reason => 'He has waited'});
+ask('agent dana', 'PATCH', $talk, {reason => 'none'});
 ask('agent dana', 'PATCH', $talk, {status => 'pending', version => 1});
 ask('agent dana', 'GET', $talk);
 ask('agent dana', 'PATCH', $talk, {assignee => undef, team => undef,

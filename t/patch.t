@@ -8,7 +8,7 @@ our $Dana = agent('dana', name => 'Dana');
 our $Eli = agent('eli', name => 'Eli');
 our $Gone = agent('gone');
 our $Far = agent('far', site => site() . '-2');
-our %Id = map { $_ => conversation('alice', "first of $_") } 1 .. 15;
+our %Id = map { $_ => conversation('alice', "first of $_") } 1 .. 19;
 
 psql("UPDATE chat.agent SET disabled_at = now() WHERE id = '$Gone'");
 psql("UPDATE chat.conversation SET erased_at = now() WHERE id = '$Id{13}'");
@@ -24,7 +24,7 @@ sub row {
            . "FROM chat.conversation WHERE id = '$Id{$n}'";
 }
 
-plan tests => 65;
+plan tests => 105;
 run_tests();
 
 __DATA__
@@ -237,3 +237,82 @@ visitor alice
 [undef, qq({"events": [{"seq": 1}, {"type": "status"},
     {"type": "assignment", "seq": 3, "visibility": "internal",
      "assignee": {"id": "$::Dana", "name": "Dana"}}]})]
+
+
+
+=== TEST 17: a reason is told with the change of the assignee
+--- as: agent dana
+--- request eval
+[main::patch(16, qq({"assignee":"$::Dana","reason":"knows\\r\\nhim"})),
+ "GET /support/v1/conversations/$::Id{16}/events"]
+--- json eval
+['{"version": 2, "reason": "!"}',
+ qq({"events": [{"seq": 1}, {"type": "assignment",
+     "visibility": "internal", "reason": "knows\\nhim",
+     "assignee": {"id": "$::Dana"}}]})]
+
+
+
+=== TEST 18: and of the priority, once
+--- as: agent dana
+--- request eval
+[main::patch(17, qq({"assignee":"$::Dana","priority":"high",)
+             . '"labels":[],"status":"pending","reason":"hurry"}'),
+ "GET /support/v1/conversations/$::Id{17}/events"]
+--- json eval
+['{"version": 4}',
+ qq({"events": [{"seq": 1}, {"type": "status", "reason": "!"},
+     {"type": "assignment", "reason": "!"},
+     {"type": "change", "priority": "high", "reason": "hurry"}]})]
+
+
+
+=== TEST 19: a reason of nothing
+--- as: agent dana
+--- request eval
+[main::patch(18, '{"reason":"why"}'),
+ main::patch(18, '{"status":"resolved","labels":[],"reason":"why"}'),
+ main::patch(18, '{"assignee":null,"priority":null,"team":null,'
+             . '"status":"resolved","reason":"why"}'),
+ main::patch(18, '{"priority":"low","version":1}'),
+ main::patch(18, '{"priority":"low","version":1,"reason":"why"}')]
+--- error_code eval
+[422, 422, 422, 200, 409]
+--- json eval
+[('{"code": "invalid_field", "field": "reason", "detail": "~goes with"}') x 2,
+ '{"code": "invalid_field", "field": "reason", "detail": "~changes"}',
+ '{"version": 2}', '{"code": "conflict"}']
+--- sql eval
+main::row(18)
+--- sql_is: open||2|2
+
+
+
+=== TEST 20: what a reason is
+--- as: agent dana
+--- request eval
+[(map { main::patch(19, '{"priority":"low","reason":' . $_ . '}') }
+  '""', '" \\n"', 'null', '7', '"a\\u0001b"', '"' . 'x' x 1001 . '"',
+  '"' . '\\ud83d\\ude00' x 1001 . '"'),
+ main::patch(19, '{"priority":"low","reason":"' . '\\ud83d\\ude00' x 1000
+             . '"}')]
+--- error_code eval
+[(422) x 7, 200]
+--- json eval
+[('{"code": "invalid_field", "field": "reason"}') x 7, '{"version": 2}']
+--- sql eval
+"SELECT char_length(data ->> 'reason') FROM chat.event
+  WHERE conversation = '$::Id{19}' AND type = 'change'"
+--- sql_is: 1000
+
+
+
+=== TEST 21: not for visitors
+--- as: visitor alice
+--- request eval
+[main::patch(19, '{"status":"resolved","reason":"why"}'),
+ main::patch(19, qq({"assignee":"$::Dana","reason":"why"}))]
+--- error_code eval
+[422, 403]
+--- json eval
+['{"code": "invalid_field", "field": "reason"}', '{"code": "forbidden"}']
