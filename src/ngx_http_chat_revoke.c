@@ -19,12 +19,13 @@
 
 #define NGX_HTTP_CHAT_REVOKE_BUCKETS  4096
 
-/* columns of chat.revoked_1() */
+/* columns of chat.revoked_2() */
 #define NGX_HTTP_CHAT_V_NEXT          0
 #define NGX_HTTP_CHAT_V_COMPLETE      1
 #define NGX_HTTP_CHAT_V_KIND          2
 #define NGX_HTTP_CHAT_V_ID            3
 #define NGX_HTTP_CHAT_V_VALID_FROM    4
+#define NGX_HTTP_CHAT_V_SITE          5
 
 
 static void ngx_http_chat_revoke_bus(ngx_http_chat_bus_message_t *m);
@@ -331,6 +332,11 @@ ngx_http_chat_revoke_row(PGresult *res, ngx_uint_t row)
 
     case 'c':
         ngx_http_chat_revoke_conversation(&id);
+
+        /* it leaves the lists */
+
+        ngx_http_chat_topic_wake(ngx_http_chat_col_int4(res, row,
+                                                        NGX_HTTP_CHAT_V_SITE));
         break;
     }
 }

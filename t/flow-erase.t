@@ -7,6 +7,7 @@ use warnings;
 use File::Find qw(find);
 use Test::More;
 use ChatTest;
+use ChatTest::EventStream;
 use ChatTest::Nginx;
 use ChatTest::WebSocket;
 
@@ -33,6 +34,52 @@ sub is_like {
 
 sub last_audit {
     return $agent{ada}->get("$v1/audit?limit=1")->json->{entries}[0];
+}
+
+
+# Lists of agents, on each transport: next() of one is what it is told next.
+
+sub lists {
+    my $ws = ChatTest::WebSocket->new(port => $nginx->port, agent => 'dana');
+    my $sse = ChatTest::EventStream->new(port => $nginx->port,
+                                         agent => 'dana', query => 'inbox=');
+    my $poll = $agent{dana};
+    my @told;
+    my $cursor = $poll->get("$v1/stream?inbox=&wait=0")->json->{inbox}{next};
+
+    is($ws->ask(type => 'subscribe', inbox => {})->{type}, 'subscribed',
+       'a list by WebSocket');
+    ok($sse->next('subscribed', 30), 'by server-sent events');
+    ok($cursor, 'by long poll');
+
+    return ('WebSocket' => sub { $ws->next('conversation', 30) },
+            'server-sent events' => sub { $sse->next('conversation', 30) },
+            'long poll' => sub {
+                wait_until {
+                    my $inbox = $poll->get("$v1/stream?inbox=$cursor&wait=20")
+                                     ->json->{inbox};
+                    $cursor = $inbox->{next};
+                    push @told, @{$inbox->{conversations}};
+                } if !@told;
+                return shift @told;
+            });
+}
+
+sub leave {
+    my ($lists, @ids) = @_;
+
+    for my $transport (sort keys %$lists) {
+        my %stay = map { $_ => 1 } @ids;
+
+        while (%stay && (my $told = $lists->{$transport}->())) {
+            next if $told->{in} || !delete $stay{$told->{id}};
+
+            is(contains($told, {visitor => '!', last => '!'}), undef,
+               "$transport: it leaves the list, and nothing is told of it");
+        }
+
+        is_deeply([keys %stay], [], "$transport: all of them");
+    }
 }
 
 
@@ -140,6 +187,10 @@ sub last_audit {
     $_->ask(type => 'subscribe', conversation => $talks[0])
         for values %stream;
 
+    my %lists = lists();
+    my $far = $agent{far}->get('/far/v1/stream?inbox=&wait=0')
+                         ->json->{inbox}{next};
+
     is($agent{dana}->delete($path)->status, 403, 'not by an agent');
     is($ann->delete($path)->status, 403, 'nor by the visitor');
     is($agent{far}->delete("/far/v1/visitors/$id")->status, 404,
@@ -165,6 +216,11 @@ sub last_audit {
     is_like(last_audit(), {action => 'visitor_erase', object => $id,
                            data => {conversations => 2},
                            actor => {name => 'Sam'}}, 'in the audit log');
+
+    leave(\%lists, @talks);
+    is_deeply($agent{far}->get("/far/v1/stream?inbox=$far&wait=0")
+                         ->json->{inbox}{conversations}, [],
+              'another site hears nothing of it');
 
     # afterwards
 
@@ -196,6 +252,16 @@ sub last_audit {
         !$files && !psql("SELECT count(*) FROM chat.attachment WHERE id = "
                          . "'$file'");
     }, 60), 'nor on the disk');
+}
+
+# Deleted by whoever keeps the store
+
+{
+    my $talk = conversation('carl', 'old');
+    my %lists = lists();
+
+    psql("DELETE FROM chat.conversation WHERE id = '$talk'");
+    leave(\%lists, $talk);
 }
 
 $nginx->stop;
