@@ -7,6 +7,7 @@
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_feed_private.h"
 #include "ngx_http_chat_presence.h"
+#include "ngx_http_chat_shown.h"
 #include "ngx_http_chat_state.h"
 
 
@@ -26,6 +27,13 @@ struct ngx_http_chat_feed_read_s {
     uint32_t                     sent;       /* topic_seconds() */
     unsigned                     tail:1;
 };
+
+
+/* "more" of the last events points backwards */
+
+#define ngx_http_chat_feed_read_more(read, page)                             \
+    ((page)->more && (page)->n != 0 && (page)->reason.len == 0               \
+     && (read)->since >= 0)
 
 
 static ngx_http_chat_feed_read_t *ngx_http_chat_feed_read_find(
@@ -443,15 +451,27 @@ static void
 ngx_http_chat_feed_read_page(ngx_http_chat_feed_read_t *read,
     ngx_http_chat_page_t *page)
 {
-    ngx_uint_t             result;
-    ngx_http_chat_feed_t  *f;
+    ngx_uint_t                   result, fresh;
+    ngx_http_chat_feed_t        *f;
+    ngx_http_chat_feed_topic_t  *t;
 
     if (read->tail) {
         ngx_str_set(&page->reason, "epoch");
     }
 
+    t = read->topic;
+    fresh = (t->moved == read->moved);
+
     ngx_http_chat_feed_read_topic(read, page);
     ngx_http_chat_feed_read_unlink(read);
+
+    /* streams are told, which may end */
+
+    if (read->actor.kind == NGX_HTTP_CHAT_VISITOR
+        && !ngx_http_chat_feed_read_more(read, page))
+    {
+        ngx_http_chat_shown_read(t, &page->state, fresh);
+    }
 
     result = page->reason.len != 0 ? NGX_HTTP_CHAT_RESUME_RESET
                                    : NGX_HTTP_CHAT_RESUME_READ;
@@ -471,13 +491,6 @@ ngx_http_chat_feed_read_page(ngx_http_chat_feed_read_t *read,
         }
     }
 }
-
-
-/* "more" of the last events points backwards */
-
-#define ngx_http_chat_feed_read_more(read, page)                             \
-    ((page)->more && (page)->n != 0 && (page)->reason.len == 0               \
-     && (read)->since >= 0)
 
 
 /* what the page says of the topic */

@@ -7,6 +7,7 @@
 #include "ngx_http_chat_page.h"
 #include "ngx_http_chat_participant.h"
 #include "ngx_http_chat_presence.h"
+#include "ngx_http_chat_shown.h"
 
 
 /* a reload or a lost network is no going away; ms */
@@ -30,6 +31,9 @@
 #define ngx_http_chat_presence_since(t)  ((uint32_t) ngx_current_msec - (t))
 
 
+static void ngx_http_chat_presence_drop(ngx_http_chat_feed_topic_t *t);
+static void ngx_http_chat_presence_online(ngx_http_chat_participant_t *p,
+    ngx_uint_t on);
 static void ngx_http_chat_presence_tell(ngx_http_chat_participant_t *p,
     u_char op, ngx_http_chat_bus_type_e type);
 static void ngx_http_chat_presence_on_message(ngx_http_chat_bus_message_t *m);
@@ -77,7 +81,7 @@ ngx_http_chat_presence_init(ngx_cycle_t *cycle)
     ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_WORKER,
                          ngx_http_chat_presence_on_worker);
 
-    ngx_http_chat_topic_on_drop(ngx_http_chat_participant_drop);
+    ngx_http_chat_topic_on_drop(ngx_http_chat_presence_drop);
 
     ngx_memzero(&ngx_http_chat_presence_event, sizeof(ngx_event_t));
 
@@ -92,6 +96,14 @@ ngx_http_chat_presence_init(ngx_cycle_t *cycle)
                   NGX_HTTP_CHAT_PRESENCE_TICK);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_chat_presence_drop(ngx_http_chat_feed_topic_t *t)
+{
+    ngx_http_chat_participant_drop(t);
+    ngx_http_chat_shown_drop(t);
 }
 
 
@@ -293,9 +305,37 @@ ngx_http_chat_presence_update(ngx_http_chat_participant_t *p)
     }
 
     if (!p->online) {
-        p->online = 1;
-        ngx_http_chat_presence_signal(p, "presence", "online", 1,
-                                      NGX_HTTP_CHAT_MEMBER);
+        ngx_http_chat_presence_online(p, 1);
+    }
+}
+
+
+/* the visitor is not told of agents who merely look */
+
+static void
+ngx_http_chat_presence_online(ngx_http_chat_participant_t *p, ngx_uint_t on)
+{
+    p->online = on;
+
+    ngx_http_chat_presence_signal(p, "presence", "online", on,
+                                  p->kind == NGX_HTTP_CHAT_AGENT
+                                  && !ngx_http_chat_shown(p->topic, &p->id)
+                                  ? NGX_HTTP_CHAT_AGENT
+                                  : NGX_HTTP_CHAT_MEMBER);
+}
+
+
+void
+ngx_http_chat_presence_shown(ngx_http_chat_feed_topic_t *t,
+    ngx_http_chat_id_t *agent, ngx_uint_t on)
+{
+    ngx_http_chat_participant_t  *p;
+
+    p = ngx_http_chat_participant_find(t, NGX_HTTP_CHAT_AGENT, agent);
+
+    if (p != NULL && p->online) {
+        ngx_http_chat_presence_signal(p, "presence", "online", on,
+                                      NGX_HTTP_CHAT_VISITOR);
     }
 }
 
@@ -489,9 +529,7 @@ ngx_http_chat_presence_tick(ngx_http_chat_participant_t *p)
         && ngx_http_chat_presence_since(p->gone)
            >= NGX_HTTP_CHAT_PRESENCE_GRACE)
     {
-        p->online = 0;
-        ngx_http_chat_presence_signal(p, "presence", "online", 0,
-                                      NGX_HTTP_CHAT_MEMBER);
+        ngx_http_chat_presence_online(p, 0);
     }
 
     if (!p->typing && (!p->online || ngx_http_chat_participant_here(p))) {
@@ -520,7 +558,7 @@ ngx_http_chat_presence_signal(ngx_http_chat_participant_t *p,
     d = ngx_http_chat_participant_who(p, d);
     d = ngx_sprintf(d, ",\"%s\":%s%s}",
                     name, on ? "true" : "false",
-                    audience == NGX_HTTP_CHAT_AGENT
+                    audience == NGX_HTTP_CHAT_AGENT && type[0] == 't'
                     ? ",\"visibility\":\"internal\"" : "");
 
     json.len = d - buf;
@@ -710,6 +748,13 @@ ngx_http_chat_presence_list(u_char *d, ngx_http_chat_feed_topic_t *t,
 
         if (ngx_http_chat_id_eq(&p->id, &actor->id)
             || (typing ? (p->typing & actor->kind) == 0 : !p->online))
+        {
+            continue;
+        }
+
+        if (!typing && actor->kind == NGX_HTTP_CHAT_VISITOR
+            && p->kind == NGX_HTTP_CHAT_AGENT
+            && !ngx_http_chat_shown(t, &p->id))
         {
             continue;
         }

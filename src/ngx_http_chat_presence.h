@@ -53,6 +53,10 @@ void ngx_http_chat_presence_typing(ngx_http_chat_id_t *conversation,
     ngx_http_chat_actor_t *actor, ngx_str_t *who, ngx_uint_t on,
     ngx_uint_t audience);
 
+/* a visitor is told of the agent from now on, or not any more */
+void ngx_http_chat_presence_shown(ngx_http_chat_feed_topic_t *t,
+    ngx_http_chat_id_t *agent, ngx_uint_t on);
+
 /* the actor has a stream of this topic here, so that his name is known */
 ngx_uint_t ngx_http_chat_presence_here(ngx_http_chat_id_t *conversation,
     ngx_http_chat_actor_t *actor);

@@ -7,6 +7,7 @@
 #include "ngx_http_chat_feed.h"
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_presence.h"
+#include "ngx_http_chat_shown.h"
 #include "ngx_http_chat_state.h"
 #include "ngx_http_chat_sweep.h"
 #include "ngx_http_chat_topic.h"
@@ -345,6 +346,8 @@ ngx_http_chat_topic_dispatch(ngx_http_chat_feed_topic_t *t,
     if (!ngx_http_chat_event_internal(event)) {
         t->pub_head = event->seq;
     }
+
+    ngx_http_chat_shown_event(t, event);
 
     ngx_http_chat_hub_deliver(&t->topic, event);
 }

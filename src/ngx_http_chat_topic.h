@@ -30,6 +30,7 @@
 
 typedef struct ngx_http_chat_feed_topic_s  ngx_http_chat_feed_topic_t;
 typedef struct ngx_http_chat_state_s       ngx_http_chat_state_t;
+typedef struct ngx_http_chat_shown_s       ngx_http_chat_shown_t;
 
 
 /* the feed's half of a topic: how far this worker has seen its log */
@@ -47,6 +48,7 @@ struct ngx_http_chat_feed_topic_s {
     unsigned                  is_idle:1;
     unsigned                  has_gap:1;
     unsigned                  reading:1;
+    unsigned                  visited:1;     /* shown is known */
     unsigned                  nparticipants:8;
 
     int64_t                   head;          /* -1: unknown */
@@ -63,6 +65,7 @@ struct ngx_http_chat_feed_topic_s {
     int64_t                   issued;
 
     struct ngx_http_chat_participant_s  *participants;  /* presence.h */
+    ngx_http_chat_shown_t    *shown;         /* shown.h */
 };
 
 

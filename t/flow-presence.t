@@ -5,6 +5,7 @@ use warnings;
 
 use Test::More;
 use ChatTest;
+use ChatTest::EventStream;
 use ChatTest::Nginx;
 use ChatTest::WebSocket;
 
@@ -48,13 +49,98 @@ sub state_of {
 is(state_of($visitor, {typing => [], presence => []}), undef,
    'nobody else is there');
 
-my $poll = $agent->start('GET', "/support/v1/stream?conversation="
-                         . "$conversation&since=" . cursor(1) . '&wait=25');
-ok(!$poll->poll, 'the agent waits on the other worker');
+my $looking = ChatTest::EventStream->new(client => $agent,
+    query => "conversation=$conversation");
 
-is(state_of($visitor, {presence => [{kind => 'agent', id => agent('dana'),
-                                     name => 'Dana', online => JSON::PP::true}]}),
-   undef, 'the visitor sees that the agent is there');
+ok($looking->next('subscribed', 30), 'an agent looks, by the other worker');
+
+
+# A visitor is told of the agent who has the conversation, or has answered;
+# not of those who look.
+
+my $dana = agent('dana');
+my $online = {type => 'presence', conversation => $conversation,
+              participant => {kind => 'agent', id => $dana, name => 'Dana'},
+              online => JSON::PP::true};
+my $offline = {%$online, online => JSON::PP::false};
+my $ws = ChatTest::WebSocket->new(port => $nginx->port, visitor => 'alice');
+my $sse = ChatTest::EventStream->new(port => $nginx->port,
+    visitor => 'alice', query => "conversation=$conversation");
+my $looks = $nginx->on($two, agent => 'erik');
+my %told = (WebSocket => $ws, 'server-sent events' => $sse);
+my $n = 0;
+
+sub there {
+    my ($client) = @_;
+
+    return map { $_->{id} } @{$client->get('/support/v1/stream?conversation='
+               . "$conversation&wait=0")->json->{state}{presence}};
+}
+
+# what the visitor hears of the presence of agents, up to a message
+
+sub heard {
+    my ($stream) = @_;
+    my $end = 'said ' . ++$n;
+    my ($event, @heard);
+
+    is($nginx->client(visitor => 'alice')->post("$path/messages",
+           {client_msg_id => "v$n", text => $end})->status, 201, $end);
+
+    while ($event = $stream->next(undef, 30)) {
+        last if ($event->{text} // '') eq $end;
+        push @heard, $event if $event->{type} eq 'presence'
+                               && $event->{participant}{kind} eq 'agent';
+    }
+
+    ok($event, 'he hears what comes after');
+    return \@heard;
+}
+
+is($ws->ask(type => 'subscribe', conversation => $conversation)
+      ->{state}{presence}[0], undef, 'nobody is there, by WebSocket');
+ok($sse->next('subscribed', 30), 'nor by server-sent events');
+ok((wait_until { grep { $_ eq $dana } there($looks) }),
+   'another agent sees that the agent looks');
+ok(!(grep { $_ eq $dana || $_ eq agent('erik') } there($visitor)),
+   'the visitor does not');
+is_deeply(heard($told{$_}), [], "nor by $_") for sort keys %told;
+
+sub told {
+    my ($event, $presence, $what) = @_;
+
+    is(contains($told{$_}->next('presence', 30), $event), undef,
+       "$what: by $_") for sort keys %told;
+    is(state_of($visitor, {presence => $presence}), undef, "$what: by poll");
+}
+
+sub assign {
+    my ($assignee) = @_;
+
+    is($nginx->client(agent => 'erik')->patch($path,
+           {assignee => $assignee})->status, 200, 'an assignment');
+}
+
+my $list = [{kind => 'agent', id => $dana, name => 'Dana',
+             online => JSON::PP::true}];
+
+assign($dana);
+told($online, $list, 'the visitor is told that his agent is there');
+is_deeply([there($nginx->on($one, visitor => 'alice'))], [$dana],
+          'whatever worker he asks');
+assign(undef);
+told($offline, [], 'somebody else is to answer');
+is($nginx->client(agent => 'dana')->post("$path/messages",
+       {client_msg_id => 'a', text => 'hello'})->status, 201,
+   'the agent answers');
+told($online, $list, 'he is told of her');
+assign(agent('erik'));
+is_deeply([grep { $_ eq $dana } there($_)], [$dana], 'she is still there')
+    for $visitor, $looks;
+assign(undef);
+
+$ws->close;
+$sse->abort;
 
 my $more = $nginx->client(agent => 'dana');
 
@@ -100,7 +186,7 @@ is($visitor->post("/support/v1/conversations/$other/typing",
                   {on => JSON::PP::true})->status, 404,
    'another one\'s conversation');
 
-$poll->abort;
+$looking->abort;
 
 
 # A worker is killed: who comes back was never away.

@@ -11,9 +11,9 @@
  * Sources: src/ngx_http_chat_state.c src/ngx_http_chat_publish.c
  * Sources: src/ngx_http_chat_sweep.c src/ngx_http_chat_page.c
  * Sources: src/ngx_http_chat_event.c src/ngx_http_chat_presence.c
- * Sources: src/ngx_http_chat_participant.c src/ngx_http_chat_row.c
- * Sources: src/ngx_http_chat_id.c src/ngx_http_chat_json.c
- * Sources: src/ngx_http_chat_tree.c t/unit/pg_result.c
+ * Sources: src/ngx_http_chat_participant.c src/ngx_http_chat_shown.c
+ * Sources: src/ngx_http_chat_row.c src/ngx_http_chat_tree.c
+ * Sources: src/ngx_http_chat_id.c src/ngx_http_chat_json.c t/unit/pg_result.c
  */
 
 

@@ -13,7 +13,8 @@
  * Sources: src/ngx_http_chat_state.c src/ngx_http_chat_publish.c
  * Sources: src/ngx_http_chat_sweep.c src/ngx_http_chat_page.c
  * Sources: src/ngx_http_chat_event.c src/ngx_http_chat_presence.c
- * Sources: src/ngx_http_chat_participant.c src/ngx_http_chat_row.c
+ * Sources: src/ngx_http_chat_participant.c src/ngx_http_chat_shown.c
+ * Sources: src/ngx_http_chat_row.c
  * Sources: src/ngx_http_chat_id.c src/ngx_http_chat_json.c
  */
 
@@ -26,7 +27,7 @@
 
 
 /*
- * Who is there, as a visitor's stream in this worker is told of it: agents
+ * Who is there, as an agent's stream in this worker is told of it: others
  * have theirs in other workers, which end in every way.
  */
 
@@ -34,7 +35,7 @@
 
 
 static ngx_http_chat_feed_t   feed;
-static ngx_http_chat_actor_t  visitor;
+static ngx_http_chat_actor_t  reader;
 static ngx_http_chat_site_t   site;
 static ngx_uint_t             online[256];   /* by the number of the agent */
 static ngx_msec_t             changed[256];
@@ -106,13 +107,13 @@ begin(void)
     (void) ngx_http_chat_feed_init((ngx_cycle_t *) ngx_cycle, &mcf);
     sim_start();
 
-    visitor.kind = NGX_HTTP_CHAT_VISITOR;
-    visitor.site = &site;
-    visitor.issued = SIM_ENDED + 1;
-    ngx_memset(visitor.id.data, 'A', 16);
+    reader.kind = NGX_HTTP_CHAT_AGENT;
+    reader.site = &site;
+    reader.issued = SIM_ENDED + 1;
+    ngx_memset(reader.id.data, 'A', 16);
 
     feed.calls = &handlers;
-    feed.actor = &visitor;
+    feed.actor = &reader;
     feed.since = sim.heads[0];
     sim_conversation(&feed.conversation, 0);
 
@@ -293,7 +294,8 @@ renamed(void)
     ok(!online[1], "of somebody who goes then");
 
     ngx_str_set(&name, "{\"kind\":\"agent\"}");
-    ok(ngx_http_chat_participant_get(p->topic, p->kind, &visitor.id, &name)
+    ok(ngx_http_chat_participant_get(p->topic, NGX_HTTP_CHAT_VISITOR,
+                                     &reader.id, &name)
        == NULL, "no name, no member");
 
     end();

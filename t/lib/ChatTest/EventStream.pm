@@ -12,15 +12,15 @@ use ChatTest ();
 use ChatTest::Client ();
 
 
-# Starts a stream.  Options: port, visitor or agent (a label), token, query
-# (text), headers (array of lines), rcvbuf (bytes).
+# Starts a stream.  Options: those of a client, or a client; query (text),
+# headers (array of lines).
 
 sub new {
     my ($class, %opt) = @_;
 
     my $query = delete $opt{query};
     my $headers = delete $opt{headers};
-    my $client = ChatTest::Client->new(%opt);
+    my $client = $opt{client} // ChatTest::Client->new(%opt);
     my $call = $client->start('GET', "/support/v1/stream?$query",
         headers => ['Accept: text/event-stream', @{$headers // []}]);
 

@@ -6,7 +6,8 @@
 
 /*
  * Sources: src/ngx_http_chat_bus.c src/ngx_http_chat_presence.c
- * Sources: src/ngx_http_chat_participant.c src/ngx_http_chat_publish.c
+ * Sources: src/ngx_http_chat_participant.c src/ngx_http_chat_shown.c
+ * Sources: src/ngx_http_chat_publish.c
  * Sources: src/ngx_http_chat_tree.c
  * Sources: src/ngx_http_chat_hub.c src/ngx_http_chat_event.c
  * Sources: src/ngx_http_chat_id.c t/unit/feed_core.c
