@@ -122,10 +122,28 @@ sub listen_poll {
         "$api/stream?conversation=$talk&since=$since&wait=55");
 }
 
+# The agents are there as well, the one by a WebSocket, the other by
+# server-sent events, and type notes.
+
+my %there = (dana => ChatTest::WebSocket->new(port => $nginx->port,
+                                              agent => 'dana'),
+             map { $_ => ChatTest::EventStream->new(port => $nginx->port,
+                       agent => 'sam', query => "conversation=$_") } @talks);
+
+sub type_note {
+    my ($who, $talk, $on) = @_;
+    my %typing = (on => $on ? $true : JSON::PP::false,
+                  visibility => 'internal');
+
+    return $there{dana}->send(type => 'typing', conversation => $talk,
+                              %typing) if $who eq 'agent dana';
+    call($who, 'POST', "conversations/$talk/typing", \%typing);
+}
+
 # takes what has come
 
 sub hear {
-    $_->poll for values %ws, values %sse;
+    $_->poll for values %ws, values %sse, values %there;
 
     for my $talk (@talks) {
         next unless $poll{$talk}->poll;
@@ -243,10 +261,7 @@ my @acts = (
         call(agent_of(), 'POST', "conversations/$talk/read",
              {seq => 1 + pick(200)});
     }],
-    ['types a note' => sub {
-        call(agent_of(), 'POST', "conversations/$_[0]/typing",
-             {on => $true, visibility => 'internal'});
-    }],
+    ([types => sub { type_note(agent_of(), $_[0], pick(3)) }]) x 2,
     ([edits => sub {
         my ($talk) = @_;
         my $note = pick(3);
@@ -293,6 +308,17 @@ my @acts = (
 
 listen_ws($_) for @visitors;
 listen_sse($_), listen_poll($_) for @talks;
+
+for my $talk (@talks) {
+    is($there{dana}->ask(type => 'subscribe', conversation => $talk)->{type},
+       'subscribed', 'an agent is there');
+    ok($there{$talk}->next('subscribed', 30), 'and another');
+
+    type_note('agent dana', $talk, 1);
+    is(contains($there{$talk}->next('typing', 30),
+                {sender => {id => agent('dana')}, visibility => 'internal'}),
+       undef, 'who sees that the first one types a note');
+}
 
 for (1 .. $steps) {
     my ($act, $talk) = (one(@acts), one(@talks));
@@ -347,7 +373,8 @@ push @{$heard{$_->[0]}}, ref $_->[1] eq 'ChatTest::WebSocket'
 # agents type notes only
 
 my $secret = join '|', 'kanari', '"internal"',
-    '"typing"[^}]*"kind":"agent"', map { quotemeta } @secrets;
+    '"type":"typing"[^}]*"kind":"agent"',
+    '"typing":\[[^\]]*"kind":"agent"', map { quotemeta } @secrets;
 my @leaks;
 
 for my $where (sort keys %heard) {
