@@ -29,6 +29,7 @@
 
 /* attachments of a message */
 #define NGX_HTTP_CHAT_FILES_MAX      10
+#define NGX_HTTP_CHAT_MENTIONS_MAX   20
 
 #define NGX_HTTP_CHAT_SECURE_AUTO    0
 #define NGX_HTTP_CHAT_SECURE_ON      1

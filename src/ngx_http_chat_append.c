@@ -30,6 +30,11 @@
 #define NGX_HTTP_CHAT_A_EVENT        5
 
 
+/* a statement of its own */
+#define ngx_http_chat_append_single(a)                                       \
+    ((a)->files.n != 0 || (a)->mentions.n != 0)
+
+
 typedef struct {
     ngx_uint_t                n;
     unsigned                  alone:1;
@@ -50,6 +55,9 @@ typedef struct {
 } ngx_http_chat_append_state_t;
 
 
+static size_t ngx_http_chat_append_ids_size(ngx_http_chat_ids_t *ids);
+static u_char *ngx_http_chat_append_ids(u_char *p, ngx_http_chat_ids_t *to,
+    ngx_http_chat_ids_t *ids);
 static void ngx_http_chat_append_flush(ngx_event_t *ev);
 static ngx_uint_t ngx_http_chat_append_held(ngx_http_chat_append_t *a);
 static ngx_int_t ngx_http_chat_append_alone(ngx_http_chat_append_t *a);
@@ -114,7 +122,8 @@ ngx_http_chat_append_send(ngx_http_chat_append_args_t *args,
 
     size = sizeof(ngx_http_chat_append_t) + args->client_id->len
            + args->text->len + (args->data ? args->data->len : 0)
-           + (args->files ? args->files->n * sizeof(ngx_http_chat_id_t) : 0);
+           + ngx_http_chat_append_ids_size(args->files)
+           + ngx_http_chat_append_ids_size(args->mentions);
 
     if (s->n >= NGX_HTTP_CHAT_APPEND_MAX
         || s->bytes + size > NGX_HTTP_CHAT_APPEND_BYTES)
@@ -158,12 +167,8 @@ ngx_http_chat_append_send(ngx_http_chat_append_args_t *args,
         p = ngx_cpymem(p, args->data->data, args->data->len);
     }
 
-    if (args->files != NULL && args->files->n != 0) {
-        a->files.elts = (ngx_http_chat_id_t *) p;
-        a->files.n = args->files->n;
-        ngx_memcpy(p, args->files->elts,
-                   args->files->n * sizeof(ngx_http_chat_id_t));
-    }
+    p = ngx_http_chat_append_ids(p, &a->files, args->files);
+    (void) ngx_http_chat_append_ids(p, &a->mentions, args->mentions);
 
     ngx_queue_insert_tail(&s->waiting, &a->queue);
     s->n++;
@@ -176,6 +181,28 @@ ngx_http_chat_append_send(ngx_http_chat_append_args_t *args,
     }
 
     return a;
+}
+
+
+static size_t
+ngx_http_chat_append_ids_size(ngx_http_chat_ids_t *ids)
+{
+    return ids != NULL ? ids->n * sizeof(ngx_http_chat_id_t) : 0;
+}
+
+
+static u_char *
+ngx_http_chat_append_ids(u_char *p, ngx_http_chat_ids_t *to,
+    ngx_http_chat_ids_t *ids)
+{
+    if (ids == NULL || ids->n == 0) {
+        return p;
+    }
+
+    to->elts = (ngx_http_chat_id_t *) p;
+    to->n = ids->n;
+
+    return ngx_cpymem(p, ids->elts, ids->n * sizeof(ngx_http_chat_id_t));
 }
 
 
@@ -220,14 +247,14 @@ ngx_http_chat_append_flush(ngx_event_t *ev)
             /* no room there: it tries on with the others */
         }
 
-        if (a->files.n != 0 && b->n != 0) {
+        if (ngx_http_chat_append_single(a) && b->n != 0) {
             break;
         }
 
         ngx_queue_remove(q);
         b->rows[b->n++] = a;
 
-        if (a->files.n != 0) {
+        if (ngx_http_chat_append_single(a)) {
 
             /* in its place, but by itself */
 
@@ -314,6 +341,8 @@ ngx_http_chat_append_go(ngx_http_chat_append_batch_t *b,
     u_char                *buf;
     u_char                 files[ngx_http_chat_ids_len(
                                      NGX_HTTP_CHAT_FILES_MAX)];
+    u_char                 mentions[ngx_http_chat_ids_len(
+                                     NGX_HTTP_CHAT_MENTIONS_MAX)];
     ngx_http_chat_args_t   args;
     ngx_http_chat_call_t  *call;
     ngx_http_chat_query_e  query;
@@ -327,9 +356,14 @@ ngx_http_chat_append_go(ngx_http_chat_append_batch_t *b,
 
     query = NGX_HTTP_CHAT_Q_APPEND;
 
-    if (b->rows[0]->files.n != 0) {
+    if (ngx_http_chat_append_single(b->rows[0])) {
         query = NGX_HTTP_CHAT_Q_APPEND_FILES;
         ngx_http_chat_arg_ids(&args, files, &b->rows[0]->files);
+    }
+
+    if (b->rows[0]->mentions.n != 0) {
+        query = NGX_HTTP_CHAT_Q_APPEND_MENTIONS;
+        ngx_http_chat_arg_ids(&args, mentions, &b->rows[0]->mentions);
     }
 
     call = ngx_http_chat_store_call(lane, query, &args, done, data);

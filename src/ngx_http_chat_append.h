@@ -24,6 +24,7 @@ typedef struct {
     ngx_str_t                *text;
     ngx_str_t                *data;          /* JSON object, or NULL */
     ngx_http_chat_ids_t      *files;         /* NULL or none: no attachment */
+    ngx_http_chat_ids_t      *mentions;      /* NULL or none: nobody */
     int64_t                   expected;      /* -1: none */
     unsigned                  internal:1;
 } ngx_http_chat_append_args_t;
@@ -46,6 +47,7 @@ struct ngx_http_chat_append_s {
     ngx_str_t                 text;
     ngx_str_t                 json;          /* data; NULL is none */
     ngx_http_chat_ids_t       files;
+    ngx_http_chat_ids_t       mentions;
     int64_t                   expected;
     uint64_t                  since;         /* microseconds */
     ngx_uint_t                tries;

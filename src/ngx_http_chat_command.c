@@ -185,6 +185,7 @@ ngx_http_chat_command_send(ngx_http_chat_actor_t *actor,
     args.client_id = &message->client_id;
     args.text = &message->text;
     args.files = &message->files;
+    args.mentions = &message->mentions;
     args.data = message->card.len != 0 ? &message->card : NULL;
     args.expected = message->expected;
     args.internal = message->internal;

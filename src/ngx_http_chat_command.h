@@ -48,6 +48,7 @@ typedef struct {
     ngx_str_t                 client_id;
     ngx_str_t                 text;          /* empty only with files */
     ngx_http_chat_ids_t       files;         /* NGX_HTTP_CHAT_FILES_MAX */
+    ngx_http_chat_ids_t       mentions;      /* NGX_HTTP_CHAT_MENTIONS_MAX */
     ngx_str_t                 card;          /* {"card": ...}; empty: none */
     int64_t                   expected;      /* -1: none */
     unsigned                  internal:1;

@@ -101,6 +101,10 @@ static ngx_http_chat_field_t  ngx_http_chat_send_fields[] = {
     { "card", NGX_HTTP_CHAT_F_CARD, 0,
       offsetof(ngx_http_chat_send_t, message.card), -1, 0, NULL },
 
+    { "mentions", NGX_HTTP_CHAT_F_IDS, 0,
+      offsetof(ngx_http_chat_send_t, message.mentions), -1,
+      NGX_HTTP_CHAT_MENTIONS_MAX, NULL },
+
     { "visibility", NGX_HTTP_CHAT_F_ENUM, 0,
       offsetof(ngx_http_chat_send_t, visibility), -1, 0,
       ngx_http_chat_visibilities },
@@ -391,7 +395,7 @@ ngx_http_chat_conversation_send(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_send_fields, 6, s, &rc)
+    if (ngx_http_chat_body_take(r, ctx, ngx_http_chat_send_fields, 7, s, &rc)
         != NGX_OK
         || ngx_http_chat_query_limit(r, ctx, NGX_HTTP_CHAT_LIMIT_SEND, &rc)
            != NGX_OK)
@@ -399,9 +403,13 @@ ngx_http_chat_conversation_send(ngx_http_request_t *r,
         return rc;
     }
 
-    if (s->message.card.len != 0 && ctx->actor.kind != NGX_HTTP_CHAT_AGENT) {
+    if ((s->message.card.len != 0 || s->message.mentions.n != 0)
+        && ctx->actor.kind != NGX_HTTP_CHAT_AGENT)
+    {
         return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_FORBIDDEN,
-                                           "card", "it is for agents");
+                                           s->message.card.len != 0
+                                           ? "card" : "mentions",
+                                           "it is for agents");
     }
 
     ctx->data = s;
@@ -409,6 +417,11 @@ ngx_http_chat_conversation_send(ngx_http_request_t *r,
     s->message.expected = s->has_expected ? s->expected : -1;
     s->message.internal = s->visibility.len != 0
                           && s->visibility.data[0] == 'i';
+
+    if (s->message.mentions.n != 0 && !s->message.internal) {
+        return ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_INVALID_FIELD,
+                                           "mentions", "it is for notes");
+    }
 
     cmd = ngx_http_chat_command_send(&ctx->actor, &ctx->id, &s->message,
                                      ngx_http_chat_conversation_sent, NULL);

@@ -75,6 +75,7 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "setup_get",             NULL, 2, NULL },
     { "setup_use",             NULL, 6, NULL },
     { "append_files",          NULL, 14, NULL },
+    { "append_mentions",       NULL, 15, NULL },
     { "conversation_create_files", NULL, 11, NULL },
     { "attachment_begin",      NULL, 9, NULL },
     { "attachment_end",        NULL, 11, NULL },

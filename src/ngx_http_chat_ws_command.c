@@ -89,6 +89,10 @@ static ngx_http_chat_field_t  ngx_http_chat_ws_send_fields[] = {
     { "card", NGX_HTTP_CHAT_F_CARD, 0,
       offsetof(ngx_http_chat_ws_send_t, message.card), -1, 0, NULL },
 
+    { "mentions", NGX_HTTP_CHAT_F_IDS, 0,
+      offsetof(ngx_http_chat_ws_send_t, message.mentions), -1,
+      NGX_HTTP_CHAT_MENTIONS_MAX, NULL },
+
     { "visibility", NGX_HTTP_CHAT_F_ENUM, 0,
       offsetof(ngx_http_chat_ws_send_t, visibility), -1, 0,
       ngx_http_chat_ws_visibilities },
@@ -262,14 +266,17 @@ ngx_http_chat_ws_send_frame(ngx_http_chat_ws_frame_t *frame)
 
     ngx_memzero(&s, sizeof(ngx_http_chat_ws_send_t));
 
-    if (ngx_http_chat_ws_take(frame, ngx_http_chat_ws_send_fields, 7, &s)
+    if (ngx_http_chat_ws_take(frame, ngx_http_chat_ws_send_fields, 8, &s)
         != NGX_OK)
     {
         return;
     }
 
-    if (s.message.card.len != 0 && ws->actor.kind != NGX_HTTP_CHAT_AGENT) {
-        ngx_http_chat_ws_error(ws, frame->ref, "forbidden", "card",
+    if ((s.message.card.len != 0 || s.message.mentions.n != 0)
+        && ws->actor.kind != NGX_HTTP_CHAT_AGENT)
+    {
+        ngx_http_chat_ws_error(ws, frame->ref, "forbidden",
+                               s.message.card.len != 0 ? "card" : "mentions",
                                "it is for agents");
         return;
     }
@@ -281,6 +288,12 @@ ngx_http_chat_ws_send_frame(ngx_http_chat_ws_frame_t *frame)
     s.message.expected = s.has_expected ? s.expected : -1;
     s.message.internal = s.visibility.len != 0
                          && s.visibility.data[0] == 'i';
+
+    if (s.message.mentions.n != 0 && !s.message.internal) {
+        ngx_http_chat_ws_error(ws, frame->ref, "invalid_field", "mentions",
+                               "it is for notes");
+        return;
+    }
 
     call = ngx_http_chat_ws_call(frame);
     if (call == NULL) {

@@ -66,6 +66,78 @@ is($client{dana}->post("$api/conversations/$id/read", {seq => $seq})->status,
    204, 'she reads');
 is_deeply([scalar @{mentions('dana')}, count('dana')], [0, 0],
           'and has read of it');
+# by id, of two with one name
+
+agent('sam 2', name => 'sam');
+$client{'sam 2'} = $nginx->client(agent => 'sam 2');
+$client{$_}->post("$api/conversations/$id/read", {seq => $seq})
+    for 'sam', 'samuel';
+
+sub mention {
+    my ($who, $ids, %more) = @_;
+
+    return $client{$who}->post("$api/conversations/$id/messages",
+        {client_msg_id => 'n' . ++$n, text => 'please', mentions => $ids,
+         visibility => 'internal', %more});
+}
+
+$seq = write_note('dana', '@Sam: which of you?');
+is_deeply([count('samuel'), count('sam 2')], [1, 1], 'a name is of two');
+
+my $answer = mention('dana', [agent('sam 2'), agent('sam 2')],
+                     text => '@Sam, please');
+
+is($answer->status, 201, 'an id') or diag($answer->body);
+is_deeply([count('samuel'), count('sam 2')], [1, 2], 'is of one');
+is(contains($client{dana}->get("$api/conversations/$id/events?limit=1")->json,
+            {events => [{text => '@Sam, please', mentions => [
+                {id => agent('sam 2'), name => 'sam'}]}]}), undef,
+   'which the note says');
+is(mention('dana', [agent('samuel'), agent('dana')], text => '@sam (nights)')
+       ->status, 201, 'an id beside a name, and oneself');
+is_deeply([map { count($_) } qw(samuel sam dana)], [2, 1, 0],
+          'both are mentioned, nobody by himself');
+is(contains(mentions('samuel'), [{text => '@sam (nights)'}, {seq => $seq}]),
+   undef, 'a mention says what was written');
+
+$ws->ask(type => 'subscribe', conversation => $id);
+
+my $sent = $ws->ask(type => 'send', conversation => $id, text => 'by socket',
+                    client_msg_id => 'w', visibility => 'internal',
+                    mentions => [agent('samuel')]);
+
+is($sent->{type}, 'sent', 'by a WebSocket') or diag(explain($sent));
+is(count('samuel'), 3, 'as well');
+
+my $same = $client{dana}->post("$api/conversations/$id/messages",
+    {client_msg_id => 'w', text => 'x', visibility => 'internal',
+     mentions => [uuid('nobody')]});
+
+is($same->json->{duplicate}, JSON::PP::true, 'a repeat is one');
+
+for (['nobody' => [agent('samuel'), uuid('nobody')]],
+     ['of another site' => [agent('far')]],
+     ['no id' => ['Sam']], ['too many' => [map { uuid("m$_") } 1 .. 21]],
+     ['no list' => agent('sam')])
+{
+    my $bad = mention('dana', $_->[1]);
+
+    is($bad->status, 422, $_->[0]);
+    is($bad->json->{field}, 'mentions', 'is named');
+}
+
+is(mention('dana', [agent('sam')], visibility => 'public')->status, 422,
+   'a message to the visitor mentions nobody');
+is($nginx->client(visitor => 'ann')->post("$api/conversations/$id/messages",
+       {client_msg_id => 'v', text => 'x', mentions => [agent('sam')]})
+       ->status, 403, 'nor does a visitor');
+is($ws->ask(type => 'send', conversation => $id, text => 'x',
+            client_msg_id => 'w2', mentions => [agent('sam')])->{field},
+   'mentions', 'nor by a WebSocket');
+unlike($nginx->client(visitor => 'ann')
+             ->get("$api/conversations/$id/events")->body,
+       qr/mentions|please/, 'he sees none');
+
 is($nginx->client(agent => 'far')->get("$api/mentions")->status, 401,
    'somebody of another site has none');
 is($nginx->client(visitor => 'ann')->get("$api/mentions")->status, 403,

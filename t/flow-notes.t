@@ -197,6 +197,8 @@ sub leave_note {
     $note{card} = {type => 'links', links => [{title => canary(),
                    url => 'https://x.test/' . canary()}]} if !pick(4);
 
+    $note{mentions} = [one(@agents)] if !pick(4);
+
     my $before = told_of($talk);
     my $sent = post($who, $talk, %note);
 
@@ -372,7 +374,7 @@ push @{$heard{$_->[0]}}, ref $_->[1] eq 'ChatTest::WebSocket'
 
 # agents type notes only
 
-my $secret = join '|', 'kanari', '"internal"',
+my $secret = join '|', 'kanari', '"internal"', '"mentions"',
     '"type":"typing"[^}]*"kind":"agent"',
     '"typing":\[[^\]]*"kind":"agent"', map { quotemeta } @secrets;
 my @leaks;

@@ -321,6 +321,10 @@ ask('agent root', 'DELETE', 'v1/keys/' . uuid('none'));
 ask('agent dana', 'POST', "$talk/messages", {client_msg_id => 'mention',
     text => '@' . psql("SELECT name FROM chat.agent WHERE id = '"
                        . agent('root') . "'"), visibility => 'internal'});
+ask('agent dana', 'POST', "$talk/messages", {client_msg_id => 'by id',
+    text => 'please', mentions => [agent('root')],
+    visibility => 'internal'});
+ask('agent dana', 'GET', "$talk/events");
 ask('agent root', 'GET', 'v1/mentions');
 ask('agent root', 'GET', 'v1/audit?limit=200');
 ask('agent root', 'GET', 'v1/audit?limit=2');
