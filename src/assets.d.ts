@@ -5,6 +5,11 @@
  * is never served.
  */
 
+interface ImportMeta {
+    /** in the bundle of the widget, which leaves out what depends on it */
+    widget?: boolean;
+}
+
 
 /* What the server sends. */
 
@@ -107,7 +112,8 @@ type Summary = {
     last: {
         seq: number;
         sender: Person;
-        text: string;
+        /** null of one that was taken back */
+        text?: string | null;
         created_at: string;
     } | null;
     unread: number;
@@ -375,7 +381,6 @@ type Catalogue = Record<string, string | Partial<
 
 type I18n = {
     lang: string;
-    dir: 'ltr' | 'rtl';
     t(key: string, values?: Record<string, string | number>): string;
     number(value: number): string;
     /** a text of others in this language, or in one that they have */
@@ -385,7 +390,7 @@ type I18n = {
 };
 
 /** What the console says besides: a time with its day. */
-type Wording = I18n & { full(iso: string): string };
+type Wording = I18n & { dir: 'ltr' | 'rtl'; full(iso: string): string };
 
 type Store<S, E> = {
     get(): S;

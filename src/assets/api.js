@@ -24,8 +24,7 @@ export class Problem extends Error {
 
     /** Whether the same request may succeed later. */
     get passing() {
-        return this.status === 0 || this.status === 408
-               || this.status === 429 || this.status >= 500;
+        return [0, 408, 429].includes(this.status) || this.status >= 500;
     }
 }
 
@@ -116,7 +115,6 @@ function ask(method, url, body, headers, signal) {
                       : headers,
         body: body && JSON.stringify(body),
         cache: 'no-store',
-        credentials: 'same-origin',
         signal,
     }).catch(() => {
         throw new Problem(0);

@@ -25,14 +25,13 @@ export function createComposer(options) {
     const input = h('textarea', { class: 'input', dir: 'auto', rows: '1',
                                   'aria-label': options.label,
                                   placeholder: options.label,
-                                  enterkeyhint: 'send',
-                                  autocapitalize: 'sentences' });
+                                  enterkeyhint: 'send' });
     const button = h('button', { type: 'submit', class: 'send',
                                  'aria-label': options.send,
                                  title: options.send },
                      icon(SEND, true));
     const hint = h('p', { class: 'long', id: 'long', role: 'alert' });
-    const element = h('form', { class: 'composer', novalidate: true },
+    const element = h('form', { class: 'composer' },
                       hint, input, ...(options.extra || []), button);
 
     const fit = () => {

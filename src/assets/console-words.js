@@ -5,6 +5,8 @@ import { LANGUAGES } from './console-names.js';
 import { part } from './part.js';
 import english from './en-console.js';
 
+const RTL = /^(ar|he|fa|ur|ps|ckb|yi|dv|sd|ug)\b/;
+
 /** @type {Record<string, () => Promise<{default: Catalogue}>>} */
 const OTHERS = {
     ar: part((suffix) => import('./ar-console.js' + suffix)),
@@ -45,5 +47,6 @@ export async function loadWords(lang) {
                                                 timeStyle: 'short' });
 
     return { ...createI18n(lang, catalogue),
+             dir: RTL.test(lang) ? 'rtl' : 'ltr',
              full: (iso) => day.format(new Date(iso)) };
 }

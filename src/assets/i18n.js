@@ -1,6 +1,5 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
-const RTL = /^(ar|he|fa|ur|ps|ckb|yi|dv|sd|ug)\b/;
 const CONTROLS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 
@@ -21,8 +20,6 @@ export function createI18n(lang, catalogue) {
 
     return {
         lang,
-        dir: RTL.test(lang) ? 'rtl' : 'ltr',
-
         number: (value) => number.format(value),
 
         pick: (words) => words && typeof words === 'object'
@@ -49,12 +46,9 @@ export function createI18n(lang, catalogue) {
         time(iso) {
             const date = new Date(iso);
 
-            if (Number.isNaN(date.getTime())) {
-                return '';
-            }
-
-            return date.toDateString() === new Date().toDateString()
-                   ? clock.format(date) : day.format(date);
+            return Number.isNaN(+date) ? ''
+                   : (date.toDateString() === new Date().toDateString()
+                      ? clock : day).format(date);
         },
     };
 }

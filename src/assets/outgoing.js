@@ -1,5 +1,7 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
+import { same } from './talk.js';
+
 /*
  * What is written but not yet in the record: pure functions over the list
  * that the page shows below the log.
@@ -63,8 +65,7 @@ export function acknowledged(item, ack, sender) {
  * @param {Person} sender
  */
 export function unrecorded(list, events, sender) {
-    const ids = new Set(events.filter((event) => event.sender.id === sender.id
-                                          && event.sender.kind === sender.kind)
+    const ids = new Set(events.filter((event) => same(event.sender, sender))
                               .map((event) => event.client_msg_id));
 
     return list.filter((item) => !ids.has(item.id));

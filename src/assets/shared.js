@@ -40,6 +40,8 @@ export function createShared(api, tabs,
                              make = () => createStream(api, 'visitor'),
                              time = clock)
 {
+    /* The widget has none: what is about it is left out there. */
+    const inboxes = !import.meta.widget;
     if (!tabs.shared) {
         return make();
     }
@@ -170,7 +172,8 @@ export function createShared(api, tabs,
         tell({ stream: 'joined', conversation, tab, fresh: true });
 
         const line = /** @type {Stream} */ (stream).subscribe(
-            conversation ? { conversation, since } : { inbox: '', filter: {} },
+            inboxes && !conversation ? { inbox: '', filter: {} }
+                                   : { conversation, since },
             {
                 page: (page) => say('page', page),
                 inbox: (page, first) => say('inbox', page, first),
@@ -241,7 +244,7 @@ export function createShared(api, tabs,
 
             sink.line(message.up);
 
-            if (!one.topic.conversation) {
+            if (inboxes && !one.topic.conversation) {
                 one.live = true;
                 sink.inbox?.(/** @type {any} */ ({ conversations: [] }), true);
                 return;

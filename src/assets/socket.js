@@ -14,11 +14,9 @@ const GRACE = 2000;
 const LINGER = 1000;
 const ANSWER = 10000;
 
-/** Codes of errors, as the status that a call would have had. */
+/** Codes of errors that pass, as the status that a call would have had. */
 /** @type {Record<string, number>} */
-const STATUS = { unavailable: 503, rate_limited: 429, invalid_field: 422,
-                 too_large: 413, gone: 410, stale: 409, conflict: 409,
-                 not_found: 404, forbidden: 403, unauthenticated: 401 };
+const STATUS = { unavailable: 503, rate_limited: 429 };
 
 /** What a close code says for good, or for the frames that were sent. */
 /** @type {Record<number, string>} */
@@ -45,6 +43,8 @@ const POISON = { 1002: 'invalid_field', 1003: 'invalid_field',
  * @returns {Carrier}
  */
 export function createSocket(url, time = clock, token = () => '') {
+    /* The widget has none: what is about it is left out there. */
+    const inboxes = !import.meta.widget;
     const ladder = createLadder(time);
     /** @type {Set<Sub>} */
     const subs = new Set();
@@ -129,7 +129,8 @@ export function createSocket(url, time = clock, token = () => '') {
             sub.ref = ++refs;
             sub.up = false;
             write({ type: 'subscribe', ref: sub.ref,
-                    ...(conversation === undefined ? { inbox: filter || {} }
+                    ...(inboxes && conversation === undefined
+                        ? { inbox: filter || {} }
                         : { conversation, since: since || undefined }) });
         }
     }
@@ -183,16 +184,22 @@ export function createSocket(url, time = clock, token = () => '') {
      * @param {Sub | undefined} sub
      */
     function news(frame, sub) {
+        if (inboxes && frame.type === 'conversation') {
+            inbox(find(undefined), { conversations: [frame], next: '',
+                                     more: false }, false);
+            return;
+        }
+
         switch (frame.type) {
 
         case 'subscribed':
             sub = [...subs].find((it) => it.ref === frame.ref) || sub
-                  || (frame.inbox && find(undefined));
+                  || (inboxes && frame.inbox && find(undefined));
 
             if (sub) {
                 sub.up = true;
 
-                if (frame.inbox) {
+                if (inboxes && frame.inbox) {
                     inbox(sub, frame, true);
                 } else {
                     page(sub, frame);
@@ -204,11 +211,6 @@ export function createSocket(url, time = clock, token = () => '') {
 
         case 'events':
             page(sub, frame);
-            break;
-
-        case 'conversation':
-            inbox(find(undefined), { conversations: [frame], next: '',
-                                     more: false }, false);
             break;
 
         case 'typing':
@@ -255,7 +257,7 @@ export function createSocket(url, time = clock, token = () => '') {
      * @param {boolean} first
      */
     function inbox(sub, answer, first) {
-        if (sub?.up) {
+        if (inboxes && sub?.up) {
             /* Another transport has to begin anew. */
             sub.topic.inbox = '';
             sub.sink.inbox?.(answer, first);
@@ -363,7 +365,8 @@ export function createSocket(url, time = clock, token = () => '') {
                 close() {
                     if (subs.delete(sub) && sub.up && opened()) {
                         write({ type: 'unsubscribe', ref: ++refs,
-                                ...(topic.conversation === undefined
+                                ...(inboxes
+                                    && topic.conversation === undefined
                                     ? { inbox: true }
                                     : { conversation: topic.conversation }),
                         });

@@ -8,41 +8,15 @@
 
 const SIDE = 2000;
 const TRIES = 4;
+const KEPT = 60000;
 const DRAWN = /^image\/(png|jpeg|gif|webp|avif)$/;
 const AGAIN = /^image\/(png|jpeg|webp)$/;
 
-/** @type {Record<string, Record<string, string>>} */
-export const WORDS = {
-    en: {
-        list: 'Files', remove: 'Remove {name}',
-        retry: 'Upload {name} again', going: 'Uploading {name}',
-        done: '{name} is attached', gone: '{name} is removed',
-        many: 'A message takes {count} files.',
-        too_large: '{name} is too large: {size} at most.',
-        media_type: '{name}: files of this kind cannot be sent.',
-        quota: '{name}: too much for today.',
-        other: '{name} could not be uploaded.',
-    },
-    ar: {
-        list: 'ملفات للإرسال', remove: 'إزالة {name}',
-        retry: 'إعادة رفع {name}', going: 'جارٍ رفع {name}',
-        done: 'أُرفق {name}', gone: 'أُزيل {name}',
-        many: 'عدد الملفات في الرسالة لا يزيد على {count}.',
-        too_large: '{name} كبير جدًا: الحد {size}.',
-        media_type: '{name}: لا يمكن إرسال هذا النوع من الملفات.',
-        quota: '{name}: بلغ حجم ملفات اليوم الحد الأقصى.',
-        other: 'تعذّر رفع {name}.',
-    },
-    he: {
-        list: 'קבצים לשליחה', remove: 'הסרת {name}',
-        retry: 'העלאת {name} שוב', going: '{name} בהעלאה',
-        done: '{name} צורף', gone: '{name} הוסר',
-        many: 'עד {count} קבצים בהודעה.',
-        too_large: '{name} גדול מדי: עד {size}.',
-        media_type: '{name}: אי אפשר לשלוח קבצים מסוג זה.',
-        quota: '{name}: נשלחו היום יותר מדי קבצים.',
-        other: 'העלאת {name} נכשלה.',
-    },
+/** @type {Record<string, (suffix: string) => Promise<any>>} */
+const CATALOGUES = {
+    en: (suffix) => import('./en-attach.js' + suffix),
+    ar: (suffix) => import('./ar-attach.js' + suffix),
+    he: (suffix) => import('./he-attach.js' + suffix),
 };
 
 const STYLE = `
@@ -65,6 +39,8 @@ const STYLE = `
 
 
 /**
+ * @typedef {import('./widget-view.js').Lent} Lent
+ * @typedef {ReturnType<typeof createAttach>} Files
  * @typedef {{file: File | null, it: Attachment | null, stop: () => void,
  *            node: HTMLElement, bar: HTMLProgressElement, bad: HTMLElement,
  *            again: HTMLElement}} Chip
@@ -72,21 +48,31 @@ const STYLE = `
 
 
 /**
- * @typedef {typeof import('./kernel.js')} Kernel
+ * The files of a panel.
  *
- * @param {Pick<Kernel, 'adopt' | 'attr' | 'h' | 'text'> & {
- *     i18n: I18n, actions: import('./widget-view.js').WidgetActions,
- *     composer: ReturnType<typeof
- *         import('./composer.js').createComposer>, emit: Frame['emit'],
- *     limit: {size: number, count: number}}} options
+ * @param {Lent} lent
  */
-export function createAttach({ adopt, attr, h, text, i18n, actions, composer,
-                               emit, limit })
-{
+export async function attachments(lent) {
+    const { i18n, part } = lent;
+    const load = part(CATALOGUES[i18n.lang] || CATALOGUES.en);
+    const words = (await load().catch(load)).default;
+
+    lent.files = lent.files || createAttach(lent, words);
+
+    return lent.files;
+}
+
+
+/**
+ * @param {Lent} lent
+ * @param {Record<string, string>} words
+ */
+function createAttach(lent, words) {
+    const { adopt, attr, h, text, i18n, actions, composer, emit } = lent;
+    const limit = lent.shown()?.upload || { size: 0, count: 0 };
     const { memory } = actions;
     const { element: form, fit: changed } = composer;
     const api = actions.api();
-    const words = WORDS[i18n.lang.slice(0, 2)] || WORDS.en;
     const size = new Intl.NumberFormat(i18n.lang, {
         style: 'unit', unit: 'kilobyte', unitDisplay: 'short' });
     const list = h('ul', { class: 'files', 'aria-label': words.list,
@@ -353,7 +339,12 @@ export function createAttach({ adopt, attr, h, text, i18n, actions, composer,
         const answer = await api.open(`attachments/${it.id}`, {}, '*/*',
                                       new AbortController().signal);
 
-        return URL.createObjectURL(await answer.blob());
+        const url = URL.createObjectURL(await answer.blob());
+
+        /* What is taken back must not be had for longer. */
+        setTimeout(() => URL.revokeObjectURL(url), KEPT);
+
+        return url;
     }
 }
 

@@ -13,7 +13,6 @@ export const STYLE = `
     --them: var(--chat-bubble-them, #f0f2f7);
     --bad: #b3142b;
     --radius: var(--chat-radius, 18px);
-    --panel-scheme: light;
 }
 :host([data-dark]) {
     --bg: var(--chat-bg, #16191f);
@@ -22,7 +21,6 @@ export const STYLE = `
     --border: var(--chat-border, #323846);
     --them: var(--chat-bubble-them, #272c37);
     --bad: #ff9aa6;
-    --panel-scheme: dark;
 }
 .panel {
     position: absolute;
@@ -41,14 +39,14 @@ export const STYLE = `
     border-radius: var(--radius);
     background: var(--bg);
     color: var(--fg);
-    color-scheme: var(--panel-scheme);
-    box-shadow: var(--chat-shadow, 0 2px 6px rgb(10 20 50 / .12),
-        0 16px 48px rgb(10 20 50 / .2));
+    color-scheme: light;
+    box-shadow: var(--chat-shadow, 0 2px 6px #0a14321f,
+        0 16px 48px #0a143233);
     font: 1rem/1.5 var(--chat-font, system-ui, sans-serif);
-    text-align: start;
     overflow: hidden;
     overscroll-behavior: contain;
 }
+:host([data-dark]) .panel { color-scheme: dark }
 :host(:is([lang=ar], [lang=he])) .panel { line-height: 1.65 }
 :host([data-side=start]) .panel { inset-inline: 0 auto }
 .panel[open] { display: flex }
@@ -72,12 +70,11 @@ export const STYLE = `
     background: var(--accent);
     color: var(--accent-fg);
 }
-.title { flex: 1; min-inline-size: 0; padding-inline: 12px }
-.head h2 { margin: 0; font-size: 1.0625rem; font-weight: 650;
+.title { flex: 1; min-inline-size: 0; padding-inline: 12px;
     line-height: 1.35; overflow-wrap: anywhere }
+.head h2 { margin: 0; font-size: 1.0625rem; font-weight: 650 }
 .here { display: flex; align-items: baseline; gap: 6px; margin: 0;
-    min-block-size: 1.35em;
-    font-size: .8125rem; line-height: 1.35; overflow-wrap: anywhere }
+    min-block-size: 1.35em; font-size: .8125rem }
 .here::before { content: ""; flex: none; inline-size: 8px; block-size: 8px;
     border-radius: 50%; background: #3ddc84; border: 1px solid currentColor }
 .here:empty::before { display: none }
@@ -90,7 +87,7 @@ export const STYLE = `
     border-color: transparent;
     border-radius: 50%;
 }
-.tool:hover { background: rgb(127 127 127 / .3) }
+.tool:hover { background: #7f7f7f4d }
 .head :focus-visible { outline-color: currentColor; outline-offset: -3px }
 .notice { margin: 0; padding: 8px 20px; background: var(--them);
     color: var(--fg); font-size: .875rem }
@@ -99,8 +96,8 @@ export const STYLE = `
 .talk { display: flex; flex: 1; flex-direction: column; min-block-size: 0 }
 .talk .composer { margin-block-start: auto }
 .intro { flex: 1; padding: 28px 24px; color: var(--muted);
-    overflow-y: auto }
-.intro p { margin: 0; overflow-wrap: anywhere }
+    overflow-wrap: anywhere; overflow-y: auto }
+.intro p { margin: 0 }
 .intro .hello { margin-block-end: 8px; color: var(--fg); font-size: 1.5rem;
     font-weight: 650; line-height: 1.3 }
 .over { padding: 4px 20px 16px; text-align: center }
@@ -113,7 +110,5 @@ export const STYLE = `
     @keyframes breathe { 50% { opacity: .3 } }
 }
 @media (forced-colors: active) {
-    .panel { border: 1px solid CanvasText }
     .head { border-block-end: 1px solid CanvasText }
-    .tool { border-color: CanvasText }
 }`;

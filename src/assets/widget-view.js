@@ -40,6 +40,7 @@ const extras = part((suffix) => import('./widget-more.js' + suffix));
  * @property {ReturnType<typeof import('./remember.js').remember>} memory
  * @property {(text: string) => void} draft
  * @property {() => string} drafted
+ * @property {(visitor: Visitor) => void} known who the visitor is by now
  * @property {(id: string) => void} retry
  * @property {(id: string) => void} discard
  * @property {() => Api} api
@@ -55,8 +56,8 @@ const extras = part((suffix) => import('./widget-more.js' + suffix));
  *     shown: () => WidgetState | null,
  *     button: (label: string, path: string, onclick: () => void)
  *         => HTMLElement,
- *     attachments: () => Promise<ReturnType<typeof
- *         import('./widget-attach.js').createAttach>>,
+ *     attachments: () => Promise<import('./widget-attach.js').Files>,
+ *     files?: import('./widget-attach.js').Files,
  *     offered?: boolean, first?: () => HTMLElement | null | undefined,
  *     cards?: import('./widget-card.js').Cards,
  *     asked?: {update: () => void}}} Lent
@@ -76,9 +77,8 @@ export function createView(frame, i18n, actions) {
     const listening = new AbortController();
     const { signal } = listening;
 
-    /** @type {ReturnType<typeof
-     *     import('./widget-attach.js').createAttach> | null} */
-    let files = null;
+    /** @type {import('./widget-attach.js').Files | undefined} */
+    let files;
 
     const composer = createComposer({
         label: t('composer.label'), send: t('composer.send'), most: MOST,
@@ -107,7 +107,7 @@ export function createView(frame, i18n, actions) {
     const notice = h('p', { class: 'notice', role: 'status', hidden: true });
     const alert = h('span', { role: 'alert' });
     const again = h('button', { type: 'button', onclick: actions.start },
-                    t('retry'));
+                    t('log.retry'));
     const problem = h('p', { class: 'notice bad', hidden: true }, alert,
                       again);
     const hello = h('p', { class: 'hello', dir: 'auto' });
@@ -188,10 +188,11 @@ export function createView(frame, i18n, actions) {
     });
 
     async function attachments() {
-        const { createAttach } = await attaching();
+        const all = await (await attaching()).attachments(lent);
 
-        return files || (files = createAttach({
-            ...lent, limit: shown?.upload || { size: 0, count: 0 } }));
+        files = all;
+
+        return all;
     }
 
     /** @param {any} it an attachment, or a message with a card */

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createI18n, isolate, plainName, problemText }
     from '../../../src/assets/i18n.js';
+import { loadWords } from '../../../src/assets/console-words.js';
 
 const assets = new URL('../../../src/assets/', import.meta.url);
 const names = readdirSync(assets).filter((name) => name.endsWith('.js'));
@@ -45,12 +46,11 @@ test('a text, its placeholders and its plurals', () => {
     assert.equal(i18n.t('absent'), 'absent');
     assert.equal(problemText(i18n, 'gone'), 'Gone.');
     assert.equal(problemText(i18n, 'constructor'), 'Other.');
-    assert.equal(i18n.dir, 'ltr');
     assert.equal(i18n.time('nonsense'), '');
 });
 
 
-test('all six forms of Arabic, from right to left', () => {
+test('all six forms of Arabic, from right to left', async () => {
     const forms = { zero: '0', one: '1', two: '2', few: '3', many: '11',
                     other: '100' };
     const i18n = createI18n('ar', { n: forms });
@@ -59,8 +59,9 @@ test('all six forms of Arabic, from right to left', () => {
         assert.equal(i18n.t('n', { count }), String(count));
     }
 
-    assert.equal(i18n.dir, 'rtl');
-    assert.equal(createI18n('he', {}).dir, 'rtl');
+    for (const [lang, dir] of [['en', 'ltr'], ['ar', 'rtl'], ['he', 'rtl']]) {
+        assert.equal((await loadWords(lang)).dir, dir);
+    }
 });
 
 
@@ -70,9 +71,9 @@ test('a name cannot turn the text around it', () => {
 });
 
 
-/* The languages of each page, and of what the widget asks. */
+/* The languages of each page, of what the widget asks and of its files. */
 const languages = { widget: ['en', 'ar', 'he'], console: ['en', 'ar', 'he'],
-                    ask: ['en', 'ar', 'he'] };
+                    ask: ['en', 'ar', 'he'], attach: ['en', 'ar', 'he'] };
 
 /* Forms of one or two things that may name them in a word. */
 const SPOKEN = ['zero', 'one', 'two'];
@@ -84,7 +85,7 @@ function catalogueOf(page, lang) {
 }
 
 
-for (const page of [...pages, 'ask']) {
+for (const page of [...pages, 'ask', 'attach']) {
     for (const lang of languages[page]) {
         test(`${page}, ${lang}: flat JSON, keys, placeholders, plurals`,
              () =>
@@ -166,7 +167,7 @@ test('what the pages may not use', () => {
 });
 
 
-for (const name of ['attach', 'files', 'more']) {
+for (const name of ['files', 'more']) {
     test(`${name}: the same words in every language`, async () => {
         const { WORDS } = await import(
             `../../../src/assets/widget-${name}.js`);
@@ -184,6 +185,16 @@ for (const name of ['attach', 'files', 'more']) {
         }
     });
 }
+
+
+test('files: every text that the code names is there', () => {
+    const catalogue = catalogueOf('attach', 'en');
+    const used = [...source('widget-attach.js').matchAll(
+        /\b(?:words\.|say\('|fail\(')(\w+)/g)].map((it) => it[1]);
+
+    assert.ok(used.length > 5);
+    used.forEach((key) => assert.ok(key in catalogue, key));
+});
 
 
 test('cards and forms: every text that the code names is there', () => {
