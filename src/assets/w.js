@@ -58,7 +58,7 @@
     border-radius: 50%;
     background: var(--chat-accent, #1f5eff);
     color: var(--chat-accent-fg, var(--chat-auto-fg, #fff));
-    box-shadow: 0 1px 3px rgb(10 20 50 / .24), 0 6px 20px rgb(10 20 50 / .22);
+    box-shadow: 0 1px 3px #0a14323d, 0 6px 20px #0a143238;
     cursor: pointer;
 }
 .launcher:hover { filter: brightness(1.08) }
@@ -85,10 +85,7 @@
     text-align: center;
 }
 [hidden] { display: none !important }
-@media (forced-colors: active) {
-    .launcher { border-color: ButtonText }
-    .launcher svg { fill: ButtonText }
-}`;
+`;
 
     const page = /** @type {any} */ (window);
     const name = script.dataset.name || 'chat';
@@ -418,6 +415,9 @@
     ((early && early.q) || []).forEach(
         (/** @type {[string]} */ args) => Promise.resolve(call(...args))
                                           .catch(() => {}));
+
+    /* Colours that are forced are not those to be read on. */
+    matchMedia('(forced-colors: active)').onchange = apply;
 
     const idle = page.requestIdleCallback
                  || ((/** @type {() => void} */ f) => setTimeout(f, 1));

@@ -45,12 +45,18 @@ const WORDS = Object.fromEntries(await Promise.all(Object.keys(SAID).map(
 const { WORDS: MENU } = await import('../../src/assets/widget-more.js');
 
 let browser;
+let leave;
 
 before(async () => {
+    leave = await desk().online();
     browser = await launch();
 });
 
-after(() => browser?.close());
+after(() => {
+    leave?.();
+
+    return browser?.close();
+});
 
 
 /* The states, each going on from the one before. */
@@ -244,6 +250,23 @@ function picture(page, lang, state, look, width) {
     return shot(page, names[`${lang}/${state}/${look}/${width}`]
                 || `all/${lang}-${state}-${look}-${width}`);
 }
+
+
+test('colours that are forced no more can be read', async () => {
+    const { page, context } = await open(browser, 'about:blank');
+
+    await page.emulateMedia(LOOKS.forced);
+    await page.goto(site.page);
+    await page.getByRole('button', { name: 'Open chat' }).click();
+    await page.getByRole('textbox').waitFor();
+
+    for (const look of ['light', 'forced', 'dark']) {
+        await page.emulateMedia(LOOKS[look]);
+        await until(() => accessible(page));
+    }
+
+    await context.close();
+});
 
 
 test('texts half as long again find their place', async () => {
