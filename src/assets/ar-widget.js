@@ -24,6 +24,8 @@ export default {
         "other": "{count} رسالة جديدة"
     },
     "list.ended": "منتهية",
+    "message.edited": "عُدّلت",
+    "message.redacted": "أُزيلت الرسالة",
     "more": "المزيد",
     "file": "ملف",
     "close": "إغلاق",
@@ -54,7 +56,6 @@ export default {
     "log.unsent": "لم تُرسل إحدى الرسائل.",
     "composer.label": "كتابة رسالة",
     "composer.send": "إرسال",
-    "retry": "إعادة المحاولة",
     "state.queued": "في الانتظار",
     "state.sending": "جارٍ الإرسال…",
     "state.waiting": "ما زلنا نحاول الإرسال…",

@@ -9,8 +9,8 @@ import { self } from './console-state.js';
 import { unrecorded } from './outgoing.js';
 
 /*
- * Messages that are changed or taken back: what they say now, by whom that
- * may be done, and what they said before.
+ * Messages that are changed or taken back: by whom that may be done, and what
+ * they said before.
  */
 
 const LIMIT = 15 * 60 * 1000;
@@ -22,8 +22,7 @@ const DOTS = 'M4 12a2 2 0 1 0 4 0 2 2 0 1 0-4 0Zm6 0a2 2 0 1 0 4 0 2 2 0 1'
 /**
  * What stands below the text of a message, beside its files.
  *
- * @typedef {{of: string, own: boolean, edited: boolean, redacted: boolean}}
- *     Tools
+ * @typedef {{of: string, own: boolean, redacted: boolean}} Tools
  */
 
 
@@ -36,34 +35,18 @@ const DOTS = 'M4 12a2 2 0 1 0 4 0 2 2 0 1 0-4 0Zm6 0a2 2 0 1 0 4 0 2 2 0 1'
 
 
 /**
- * The record with what was changed since.  The line of such a message is
- * another one, as a line is made once.
+ * The record with what each message may be changed by.
  *
  * @param {ChatEvent[]} events
  * @param {Person} me
  * @returns {ChatEvent[]}
  */
-export function asNow(events, me) {
-    const last = changes(events);
-
-    return events.map((event) => {
-        if (event.type !== 'message') {
-            return event;
-        }
-
-        const it = { ...event, ...last.get(event.seq) };
-        const { redacted = false, edited_at: at } = it;
-        const of = eventKey(event);
-
-        return {
-            ...it,
-            client_msg_id: redacted ? `${of}/` : at ? `${of}/${at}`
-                                                    : it.client_msg_id,
-            text: redacted ? '' : it.text,
-            attachments: withTools(redacted ? [] : it.attachments, {
-                of, redacted, own: same(event.sender, me),
-                edited: Boolean(at) }),
-        };
+export function withTools(events, me) {
+    return events.map((event) => event.type !== 'message' ? event : {
+        ...event,
+        attachments: beside(event.attachments, {
+            of: eventKey(event), own: same(event.sender, me),
+            redacted: Boolean(event.redacted) }),
     });
 }
 
@@ -79,9 +62,8 @@ export function asNow(events, me) {
 export function notYet(outgoing, events, me) {
     return unrecorded(outgoing, events, me).map((item) => ({
         ...item,
-        attachments: withTools(item.attachments, {
-            of: messageKey(me, item.id), own: true, edited: false,
-            redacted: false }),
+        attachments: beside(item.attachments, {
+            of: messageKey(me, item.id), own: true, redacted: false }),
     }));
 }
 
@@ -90,13 +72,11 @@ export function notYet(outgoing, events, me) {
  * What an agent may do with a message now.
  *
  * @param {ChatEvent} event as it is in the record
- * @param {ChatEvent[]} events
  * @param {ConsoleState} state
  * @param {number} now ms since 1970
  */
-export function allowed(event, events, state, now) {
-    const { redacted = false, edited_at: at } = {
-        ...event, ...changes(events).get(event.seq) };
+export function allowed(event, state, now) {
+    const { redacted = false, edited_at: at } = event;
     const own = same(event.sender, self(state))
                 && now - Date.parse(event.created_at || '') < LIMIT;
     const senior = state.agent?.role !== 'agent';
@@ -108,39 +88,17 @@ export function allowed(event, events, state, now) {
 
 
 /**
- * The last change of each message that was changed.
- *
- * @param {ChatEvent[]} events
- * @returns {Map<number, Partial<ChatEvent>>}
- */
-function changes(events) {
-    /** @type {Map<number, Partial<ChatEvent>>} */
-    const last = new Map();
-
-    for (const { type, to = 0, text: said, created_at: at } of events) {
-        if (type === 'redaction' || type === 'edit' && !said) {
-            last.set(to, { redacted: true });
-        } else if (type === 'edit') {
-            last.set(to, { text: said, edited_at: at });
-        }
-    }
-
-    return last;
-}
-
-
-/**
  * @param {Attachment[] | undefined} files
  * @param {Tools} tools
  * @returns {Attachment[]}
  */
-function withTools(files, tools) {
+function beside(files, tools) {
     return [...files || [], /** @type {any} */ (tools)];
 }
 
 
 /**
- * Marks below messages, and the dialog in which a message is changed.
+ * Buttons below messages, and the dialog in which a message is changed.
  *
  * @param {Wording} i18n
  * @param {object} actions
@@ -258,12 +216,11 @@ export function createEdits(i18n, { api, store, back }) {
             return;
         }
 
-        const may = allowed(event, talk.events, store.get(), Date.now());
-        const now = { ...event, ...changes(talk.events).get(event.seq) };
+        const may = allowed(event, store.get(), Date.now());
 
         conversation = talk.id;
         path = `conversations/${talk.id}/messages/${event.seq}`;
-        input.value = now.text || '';
+        input.value = event.text || '';
         text(bad, '');
         text(redact, t('message.redact'));
         sure.hidden = true;
@@ -292,15 +249,11 @@ export function createEdits(i18n, { api, store, back }) {
          *
          * @param {Tools} tools
          */
-        tools({ of, own, edited, redacted }) {
+        tools({ of, own, redacted }) {
             const senior = store.get().agent?.role !== 'agent';
             const may = senior || own && !redacted;
 
             return h('div', { class: 'tools' },
-                     ...redacted ? [h('p', { class: 'mark' },
-                                      t('message.redacted'))]
-                     : edited ? [h('p', { class: 'mark' },
-                                   t('message.edited'))] : [],
                      ...may ? [h('span', { 'aria-live': 'off' },
                                  h('button', {
                          type: 'button', class: 'more',
@@ -318,7 +271,7 @@ export function createEdits(i18n, { api, store, back }) {
             const events = state.talk?.events || [];
 
             open(events.filter((event) => event.type === 'message'
-                               && allowed(event, events, state,
+                               && allowed(event, state,
                                           Date.now()).edit).pop());
         },
     };

@@ -1,7 +1,7 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
 import { attr, h, text } from './kernel.js';
-import { asNow, createEdits, notYet } from './console-edits.js';
+import { withTools, createEdits, notYet } from './console-edits.js';
 import { createLog } from './log.js';
 import { createReply } from './console-reply.js';
 import { createTypingLine } from './typing.js';
@@ -50,7 +50,7 @@ function file(it) {
 
 
 /**
- * What has happened besides messages and changes of status and assignee.
+ * What has happened besides messages and changes of status.
  *
  * @param {ChatEvent} event
  * @param {Wording} i18n
@@ -58,6 +58,11 @@ function file(it) {
 export function told(event, { t, full }) {
     const name = event.sender.name || t(`who.${event.sender.kind}`);
     const { type, team, priority, labels, snoozed_until: until } = event;
+
+    if (type === 'assignment') {
+        return t(`change.${event.assignee ? 'assigned' : 'unassigned'}`, {
+            name, assignee: event.assignee?.name || '' });
+    }
 
     return type !== 'change' ? '' : [
         team && t('change.team', { name, team: team.name || '' }),
@@ -202,7 +207,7 @@ export function createTalk(i18n, actions) {
     function record(talk, outgoing, me) {
         const events = talk ? talk.events : [];
 
-        log.update(talk && { ...talk, events: asNow(events, me) },
+        log.update(talk && { ...talk, events: withTools(events, me) },
                    notYet(outgoing, events, me), me);
     }
 

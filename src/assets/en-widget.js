@@ -16,6 +16,8 @@ export default {
         "other": "{count} new"
     },
     "list.ended": "Ended",
+    "message.edited": "Edited",
+    "message.redacted": "Message removed",
     "more": "More",
     "file": "File",
     "close": "Close",
@@ -38,7 +40,6 @@ export default {
     "log.unsent": "A message was not sent.",
     "composer.label": "Write a message",
     "composer.send": "Send",
-    "retry": "Try again",
     "state.queued": "Waiting",
     "state.sending": "Sending…",
     "state.waiting": "Still trying to send…",

@@ -18,6 +18,8 @@ export default {
         "other": "{count} הודעות חדשות"
     },
     "list.ended": "הסתיימה",
+    "message.edited": "נערכה",
+    "message.redacted": "ההודעה הוסרה",
     "more": "עוד",
     "file": "קובץ",
     "close": "סגירה",
@@ -42,7 +44,6 @@ export default {
     "log.unsent": "הודעה אחת לא נשלחה.",
     "composer.label": "כתיבת הודעה",
     "composer.send": "שליחה",
-    "retry": "ניסיון נוסף",
     "state.queued": "בהמתנה",
     "state.sending": "בשליחה…",
     "state.waiting": "עדיין מנסים לשלוח…",

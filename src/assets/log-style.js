@@ -39,6 +39,7 @@ export const STYLE = `
 .who, .meta { color: var(--muted); font-size: .75rem }
 .line { position: relative }
 .own .meta { text-align: end }
+.mark { font-size: .75rem }
 .line:not(.run) { margin-block-start: 10px }
 .again { display: flex; gap: 8px; justify-content: flex-end;
     margin-block: 4px 8px }
@@ -53,6 +54,5 @@ export const STYLE = `
     overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 .own .who { text-align: end }
 @media (forced-colors: active) {
-    .bubble { border: 1px solid CanvasText }
     .own .bubble { border-width: 2px }
 }`;

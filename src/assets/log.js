@@ -8,7 +8,8 @@ import { unrecorded } from './outgoing.js';
 
 /*
  * The message log.  A line is made once and then only changes attributes and
- * its state text, so that a confirmed message is not announced twice.
+ * its state text, so that a confirmed message is not announced twice; nor is
+ * one that is changed or taken back.
  */
 
 const END = 24;
@@ -80,7 +81,7 @@ export function createLog(options) {
         if (options.eager && element.scrollTop < NEAR && !earlier.hidden) {
             options.onearlier();
         }
-    }, { passive: true });
+    });
     window.addEventListener('focus', look, { signal });
     document.addEventListener('visibilitychange', look, { signal });
 
@@ -177,7 +178,6 @@ function toLines(talk, outgoing, me, told) {
     const events = talk ? talk.events : [];
     const kept = events.filter((event) => said(event)
                                           || event.type === 'status'
-                                          || event.type === 'assignment'
                                           || told?.(event));
 
     return [
@@ -211,15 +211,10 @@ function createLine(line, options) {
     }
 
     const id = line.item?.id || line.event?.client_msg_id || '';
-    const { text: body = '', attachments = [], card } = /** @type {any} */ (
-        line.item || line.event);
 
     return h('li', { class: 'line' },
              h('p', { class: 'who' }),
-             h('div', { class: 'bubble' }, ...(body && paragraphs(body)),
-               ...attachments.map(options.file),
-               ...card && options.card ? [options.card(
-                   /** @type {ChatEvent} */ (line.event))] : []),
+             h('div', { class: 'bubble' }),
              h('p', { class: 'meta', 'aria-live': 'off' }),
              h('div', { class: 'again', hidden: true },
                h('button', { type: 'button',
@@ -238,14 +233,16 @@ function createLine(line, options) {
  * @param {number} read
  * @param {Parameters<typeof createLog>[0]} options
  */
-function updateLine(node, line, before, read, { i18n, told }) {
+function updateLine(node, line, before, read, options) {
+    const { i18n, told } = options;
+
     if (line.event && !said(line.event)) {
         text(node.children[0],
              told?.(line.event) || changeText(line.event, i18n));
         return;
     }
 
-    const [who, , meta, again] = node.children;
+    const [who, bubble, meta, again] = node.children;
     const state = line.item ? line.item.state
                   : line.event && line.event.seq <= read ? 'seen' : 'sent';
     const words = [i18n.time(line.at)];
@@ -269,6 +266,39 @@ function updateLine(node, line, before, read, { i18n, told }) {
     text(who, whoText(line, i18n));
     text(meta, words.filter(Boolean).join(' · '));
     attr(again, 'hidden', state !== 'failed');
+    fill(bubble, line, options);
+}
+
+
+/**
+ * What is said, once for each time that it was changed.
+ *
+ * @param {Element} bubble
+ * @param {Line} line
+ * @param {Parameters<typeof createLog>[0]} options
+ */
+function fill(bubble, line, { i18n, file, card: ask }) {
+    const { text: body, attachments = [], card, edited_at: at,
+            redacted } = /** @type {any} */ (line.item || line.event);
+    const had = bubble.getAttribute('data-at');
+    const now = redacted ? 'never' : at || '';
+
+    if (had === now) {
+        return;
+    }
+
+    if (bubble.matches(':focus-within')) {
+        /** @type {HTMLElement} */ (bubble.closest('.log')).focus();
+    }
+
+    attr(bubble, 'aria-live', had !== null && 'off');
+    attr(bubble, 'data-at', now);
+    bubble.replaceChildren(
+        ...body ? paragraphs(body) : [],
+        ...now && [h('p', { class: 'mark' }, i18n.t(
+            `message.${redacted ? 'redacted' : 'edited'}`))],
+        ...attachments.map(file),
+        ...card && ask ? [ask(/** @type {ChatEvent} */ (line.event))] : []);
 }
 
 
@@ -328,8 +358,5 @@ function personName(event, i18n) {
 function changeText(event, i18n) {
     const name = personName(event, i18n);
 
-    /* Only agents are told of assignments. */
-    return i18n.t(event.type === 'status' ? `change.${event.status}`
-                  : event.assignee ? 'change.assigned' : 'change.unassigned',
-                  { name, assignee: event.assignee?.name || '' });
+    return i18n.t(`change.${event.status}`, { name });
 }

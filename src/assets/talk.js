@@ -5,6 +5,10 @@
  * seq has holes where events are internal; nothing is concluded from them.
  */
 
+const CHANGE = /^(edit|redaction)$/;
+const GONE = { text: undefined, attachments: undefined, card: undefined,
+               redacted: true };
+
 
 /**
  * @param {string} id
@@ -62,14 +66,15 @@ export function earlierPage(talk, page) {
 
 /**
  * Events known from elsewhere, such as the acknowledgement of a message.
- * The cursor stays: what lies between is still to come.
+ * The cursor stays: what lies between is still to come.  What the record has
+ * already may have been changed since.
  *
  * @param {Talk} talk
  * @param {ChatEvent[]} events
  * @returns {Talk}
  */
 export function known(talk, events) {
-    return { ...talk, events: merge(talk.events, events) };
+    return { ...talk, events: merge(events, talk.events) };
 }
 
 
@@ -237,16 +242,32 @@ function personKey(person) {
 
 
 /**
+ * Each message says what it was changed to last.  Of one that was taken back
+ * nothing is left, in the events of its changes neither.
+ *
  * @param {ChatEvent[]} have
  * @param {ChatEvent[]} come
  * @returns {ChatEvent[]}
  */
 function merge(have, come) {
-    const all = new Map(have.map((event) => [event.seq, event]));
+    const all = new Map([...have, ...come].map((it) => [it.seq, it]));
+    const ordered = () => [...all.values()].sort((a, b) => a.seq - b.seq);
 
-    for (const event of come) {
-        all.set(event.seq, event);
+    for (const { type, to, text, created_at: at } of ordered()) {
+        if (!CHANGE.test(type)) {
+            continue;
+        }
+
+        all.forEach((it, seq) => {
+            if (seq === to && text) {
+                all.set(seq, { ...it, text, edited_at: at });
+            } else if (!text && (seq === to
+                                 || it.to === to && CHANGE.test(it.type)))
+            {
+                all.set(seq, { ...it, ...GONE });
+            }
+        });
     }
 
-    return [...all.values()].sort((a, b) => a.seq - b.seq);
+    return ordered();
 }

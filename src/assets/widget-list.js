@@ -68,7 +68,8 @@ export function createList(element, i18n, actions) {
                     : last.sender.kind === 'visitor' ? t('who.me')
                     : plainName(last.sender.name || '') || t('who.agent');
 
-        text(what, last ? `${isolate(who)}: ${last.text || t('file')}` : '…');
+        text(what, last ? `${isolate(who)}: ${
+            (last.text ?? t('message.redacted')) || t('file')}` : '…');
         text(when, [last && i18n.time(last.created_at),
                     it.status === 'resolved' && t('list.ended')]
                    .filter(Boolean).join(' · '));

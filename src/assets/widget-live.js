@@ -74,13 +74,18 @@ export function createLive({ api, frame, memory, store, fresh, start, load,
      * @returns {Promise<any>}
      */
     async function send(item) {
-        if (store.get().phase !== 'ready') {
+        /* It may have been agreed to in another tab. */
+        if (store.get().phase !== 'ready' || asking()) {
             await start();
         }
 
         if (store.get().phase !== 'ready') {
             throw new Problem(403, { code: store.get().problem
                                            || 'forbidden' });
+        }
+
+        if (asking()) {
+            throw new Problem(0, { code: 'consent' });
         }
 
         const { lane } = item;
@@ -115,10 +120,24 @@ export function createLive({ api, frame, memory, store, fresh, start, load,
         }
     }
 
+    /** Whether something is yet to be agreed to before anything is sent. */
+    function asking() {
+        const { site, visitor } = store.get();
+
+        return !!site?.consent && site.consent.version !== visitor?.consent;
+    }
+
     /** Keeps the lines as the state wants them. */
     function connect() {
+        const { outgoing, talk } = store.get();
         const wanted = away ? [] : followed(store.get());
         const ids = wanted.map(({ id }) => id);
+
+        /* The answer to a card that was taken back. */
+        outgoing.forEach(({ id, lane, to, state }) => state === 'failed'
+            && lane === talk?.id
+            && talk.events.some((it) => it.redacted && it.seq === to)
+            && outbox.discard(id));
 
         for (const [id, line] of lines) {
             if (!ids.includes(id)) {

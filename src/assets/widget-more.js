@@ -137,7 +137,7 @@ export async function transcript(api, id, i18n) {
         const who = kind === 'visitor' ? i18n.t('who.me')
                     : plainName(name || '') || i18n.t(`who.${kind}`);
 
-        const lines = [it.text, ...(it.attachments || []).map(
+        const lines = [it.redacted ? i18n.t('message.redacted') : it.text, ...(it.attachments || []).map(
             ({ name }) => `[${name}]`)].filter(Boolean).join('\n');
 
         const at = full.format(new Date(it.created_at || ''));

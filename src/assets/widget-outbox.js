@@ -105,7 +105,8 @@ export function createWidgetOutbox(shelf, tabs, hooks) {
 
                 if (problem.passing) {
                     failures++;
-                    say('change', item.id, { state: 'waiting', reason });
+                    say('change', item.id, { reason, state:
+                        reason === 'consent' ? 'queued' : 'waiting' });
                     pause = nap(delay(failures, problem.retryAfter));
                     await pause.done;
                     continue;

@@ -30,8 +30,6 @@ function createAsk(lent, words) {
     const intro = /** @type {HTMLElement} */ (panel.querySelector('.intro'));
     const away = h('p', { class: 'away-text', dir: 'auto', hidden: true });
     const said = h('p', { class: 'said', role: 'status' });
-    /** @type {Visitor | null} */
-    let me = null;
     /** @type {ReturnType<typeof createForm> | null} */
     let form = null;
     let kind = '';
@@ -95,7 +93,8 @@ function createAsk(lent, words) {
                             consent: consent ? consent.version : undefined },
                 });
 
-                me = visitor;
+                /* The panel knows it a moment later. */
+                await actions.known(visitor);
             } catch (/** @type {any} */ error) {
                 /* The site has another version of its text by now. */
                 if (error.body?.field === 'consent') {
@@ -122,8 +121,7 @@ function createAsk(lent, words) {
             return;
         }
 
-        const { name, email, verified, consent: agreed } =
-            me?.id === visitor.id ? me : visitor;
+        const { name, email, verified, consent: agreed } = visitor;
         const told = verified || memory.draft('#asked') !== '';
         const gone = !!site.away && state.availability === 'away';
         const fields = told || state.list.length ? []

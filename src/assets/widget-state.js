@@ -35,6 +35,7 @@ const FOLLOWED = 3;
 /**
  * @typedef {{type: 'opened'} | {type: 'closed'}
  *     | {type: 'visible', visible: boolean}
+ *     | {type: 'visitor', visitor: Visitor}
  *     | {type: 'starting'}
  *     | ({type: 'session', lane: string} & Session)
  *     | {type: 'ready'}
@@ -90,22 +91,20 @@ export function reduce(state, event) {
         return { ...state, open: event.type === 'opened' };
 
     case 'visible':
-        return { ...state, visible: event.visible };
+    case 'visitor':
+    case 'view':
+    case 'problem':
+        return { ...state,
+                 [event.type]: /** @type {any} */ (event)[event.type] };
 
     case 'starting':
-        return { ...state, phase: 'starting', problem: null };
+    case 'ready':
+    case 'failed':
+        return { ...state, phase: event.type,
+                 problem: 'problem' in event ? event.problem : null };
 
     case 'session':
         return session(state, event);
-
-    case 'ready':
-        return { ...state, phase: 'ready' };
-
-    case 'failed':
-        return { ...state, phase: 'failed', problem: event.problem };
-
-    case 'view':
-        return { ...state, view: event.view };
 
     case 'listed':
         return { ...state, list: ordered(event.conversations) };
@@ -130,9 +129,6 @@ export function reduce(state, event) {
         return state.line.up === event.up ? state
                : { ...state, talk: talk && alone(talk),
                    line: { up: event.up, since: event.now } };
-
-    case 'problem':
-        return { ...state, problem: event.problem };
 
     case 'queued':
         return queued(state, event.item);
@@ -328,15 +324,22 @@ function touched(state, id, events) {
     }
 
     const now = events.reduce((it, event) => {
+        const { last } = it;
+
         if (event.type === 'status' && event.status) {
             return { ...it, status: event.status };
         }
 
-        return event.type !== 'message' || event.seq <= (it.last?.seq || 0)
+        /* What was changed, or taken back, and has no text any more. */
+        if (last?.seq === event.to && /^(edit|reda)/.test(event.type)) {
+            return { ...it, last: last && { ...last, text: event.text } };
+        }
+
+        return event.type !== 'message' || event.seq <= (last?.seq || 0)
                ? it
                : { ...it,
                    last: { seq: event.seq, sender: event.sender,
-                           text: event.text || '',
+                           text: event.text,
                            created_at: event.created_at || '' },
                    unread: same(event.sender, self(state)) ? it.unread
                            : it.unread + 1 };

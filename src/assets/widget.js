@@ -105,6 +105,12 @@ export async function mount(frame) {
             }
         },
 
+        /** @param {Visitor} visitor */
+        known(visitor) {
+            store.dispatch({ type: 'visitor', visitor });
+            live?.wake();
+        },
+
         drafted: () => memory.draft(draftOf(store.get().lane)),
 
         api: () => api,

@@ -133,6 +133,48 @@ test('what is asked before a chat, once', async () => {
 });
 
 
+test('nothing is sent before what is to be agreed to is', async () => {
+    const { page, context, faults } = await open(browser, 'about:blank');
+    const text = `Early ${mark}`;
+    const begins = [];
+
+    page.on('request', (request) => {
+        if (request.method() === 'POST'
+            && request.url().endsWith('/v1/conversations'))
+        {
+            begins.push(request.url());
+        }
+    });
+    await embed(page, { prefix: ASKING });
+    await page.evaluate((it) => window.chat('message', it, { send: true }),
+                        text);
+    await inLog(page, text).waitFor();
+    await page.getByRole('checkbox', { name: 'I agree' }).waitFor();
+    await page.getByText('Waiting').waitFor();
+    await accessible(page);
+
+    /* It is kept, and waits all the same. */
+    await page.reload();
+    await inLog(page, text).waitFor();
+    await page.getByRole('checkbox', { name: 'I agree' }).waitFor();
+    await page.getByText('Waiting').waitFor();
+    assert.deepEqual(begins, []);
+
+    await page.getByLabel('Name').fill('Ann');
+    await page.getByRole('checkbox', { name: 'I agree' }).check();
+    await start(page).click();
+    await page.getByText('Sent').waitFor();
+    await field(page).waitFor();
+    assert.equal(begins.length, 1);
+
+    const { visitor } = await noa().state(await noa().find(text));
+
+    assert.equal(visitor.consent.version, '2026-11');
+    assert.deepEqual(faults, []);
+    await context.close();
+});
+
+
 test('what was filled in survives a refusal', async () => {
     const { page, context } = await open(browser, 'about:blank');
     const path = /v1\/session$/;

@@ -68,6 +68,48 @@ export function hostOf(page, act) {
 }
 
 
+/* All that the page holds and the browser keeps for it, as text. */
+export function everything(page) {
+    return page.evaluate(async () => {
+        const roots = [document, ...Array.from(
+            document.querySelectorAll('*'), (it) => it.shadowRoot)];
+        const rows = await Promise.all((await indexedDB.databases()).map(
+            ({ name }) => new Promise((resolve, reject) => {
+                const opening = indexedDB.open(name);
+
+                opening.onerror = reject;
+                opening.onsuccess = () => {
+                    const db = opening.result;
+                    const names = [...db.objectStoreNames];
+                    const reading = names.length ? db.transaction(names)
+                        : { objectStore: () => null };
+                    const all = names.map((it) =>
+                        reading.objectStore(it).getAll());
+
+                    reading.onabort = reject;
+                    reading.oncomplete = () => {
+                        db.close();
+                        resolve(all.map((it) => it.result));
+                    };
+
+                    if (!names.length) {
+                        db.close();
+                        resolve([]);
+                    }
+                };
+            })));
+
+        return JSON.stringify([
+            document.title,
+            roots.map((it) => it && (it.body || it).innerHTML),
+            roots.flatMap((it) => it ? Array.from(
+                it.querySelectorAll('input, textarea'), (one) => one.value)
+                : []),
+            { ...localStorage }, { ...sessionStorage }, rows]);
+    });
+}
+
+
 /* An agent without a browser. */
 export function desk({ prefix = site.prefix,
                        token = process.env.CHAT_AGENT_TOKEN } = {})
@@ -117,11 +159,55 @@ export function desk({ prefix = site.prefix,
             return found.id;
         }),
 
+        /* There from now on, until what is returned is called. */
+        async online() {
+            const stop = new AbortController();
+            const { signal } = stop;
+
+            (async () => {
+                while (!signal.aborted) {
+                    try {
+                        const { body } = await fetch(
+                            `${prefix}v1/stream?inbox=`, { signal, headers: {
+                                Authorization: `Bearer ${token}`,
+                                Accept: 'text/event-stream' } });
+
+                        await body.pipeTo(new WritableStream(), { signal });
+                    } catch {
+                        await pause(100);
+                    }
+                }
+            })();
+
+            await until(async () => {
+                const answer = await fetch(`${prefix}v1/session`, {
+                    method: 'POST', body: '{"mode":"bearer"}',
+                    headers: { 'Content-Type': 'application/json' } });
+
+                assert.equal((await answer.json()).availability, 'online');
+            });
+
+            return () => stop.abort();
+        },
+
         typing: (id) => call('POST', `conversations/${id}/typing`,
                              { on: true }),
 
         say: (id, text, card) => call('POST', `conversations/${id}/messages`,
             { client_msg_id: `desk-${Date.now()}-${said++}`, text, card }),
+
+        edit: (id, seq, text) => call(
+            'PATCH', `conversations/${id}/messages/${seq}`, { text }),
+        redact: (id, seq) => call(
+            'DELETE', `conversations/${id}/messages/${seq}`),
+
+        /* The number of the message that says so. */
+        async numberOf(id, text) {
+            const { events } = await call(
+                'GET', `conversations/${id}/events?limit=200`);
+
+            return events.find((it) => it.text === text).seq;
+        },
 
         state: (id) => call('GET', `conversations/${id}`),
         all: async () => (await call('GET', 'conversations')).conversations,

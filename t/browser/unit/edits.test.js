@@ -4,7 +4,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { allowed, asNow, notYet }
+import { allowed, notYet, withTools }
     from '../../../src/assets/console-edits.js';
 import { eventKey } from '../../../src/assets/talk.js';
 import { newOutgoing } from '../../../src/assets/outgoing.js';
@@ -26,59 +26,33 @@ function state(role, id = dana.id) {
 }
 
 
-test('a message says what it was changed to, under another name', () => {
-    const had = [message(1, ann), message(2, dana), message(3, dana)];
-    const events = [
-        ...had,
-        { type: 'edit', seq: 4, sender: dana, to: 2, text: 'once',
-          created_at: '2026-01-01T00:01:00.000Z' },
-        { type: 'edit', seq: 5, sender: dana, to: 2, text: 'twice',
-          created_at: '2026-01-01T00:02:00.000Z' },
-        { type: 'redaction', seq: 6, sender: dana, to: 3, created_at: AT },
-    ];
-    const now = asNow(events, dana);
+test('each message has its tools beside its files', () => {
+    const file = { id: 'f' };
+    const had = [message(1, ann, { attachments: [file] }), message(2, dana),
+                 message(3, dana, { redacted: true, text: undefined }),
+                 { type: 'status', seq: 4, sender: dana }];
+    const all = withTools(had, dana);
 
-    assert.deepEqual(now.map(({ text }) => text),
-                     ['m1', 'twice', '', 'once', 'twice', undefined]);
-    assert.deepEqual(now.slice(0, 3).map(({ attachments }) =>
-        attachments.map(({ own, edited, redacted }) =>
-            [own, edited, redacted])),
-        [[[false, false, false]], [[true, true, false]],
-         [[true, false, true]]]);
+    assert.equal(all[0].attachments[0], file);
+    assert.deepEqual(all.slice(0, 3).map(({ attachments }) => {
+        const { of, ...tools } = attachments.at(-1);
 
-    /* What was not changed is the line that it was. */
-    assert.equal(eventKey(now[0]), eventKey(had[0]));
-    assert.notEqual(eventKey(now[1]), eventKey(had[1]));
-    assert.notEqual(eventKey(now[2]), eventKey(had[2]));
+        return [of, tools];
+    }), [['visitor:v1/c1', { own: false, redacted: false }],
+         ['agent:a1/c2', { own: true, redacted: false }],
+         ['agent:a1/c3', { own: true, redacted: true }]]);
+    assert.equal(all[3], had[3]);
+    assert.deepEqual(all.map(eventKey), had.map(eventKey));
 
     /* The record itself is as it was. */
-    assert.equal(had[1].text, 'm2');
     assert.equal(had[1].attachments, undefined);
-});
-
-
-test('one that was read as it is now needs no event', () => {
-    const file = { id: 'f' };
-    const [edited, gone, plain] = asNow([
-        message(1, ann, { edited_at: AT }),
-        message(2, ann, { redacted: true, text: null, attachments: [file] }),
-        message(3, ann, { attachments: [file] })], dana);
-
-    assert.equal(edited.attachments[0].edited, true);
-    assert.deepEqual([gone.text, gone.attachments.length], ['', 1]);
-    assert.equal(plain.attachments[0], file);
-
-    /* The text of a change goes with the message. */
-    assert.equal(asNow([message(1, ann),
-        { type: 'edit', seq: 2, sender: ann, to: 1, text: null }], dana)[0]
-        .attachments[0].redacted, true);
 });
 
 
 test('what is on its way has the place of what it becomes', () => {
     const item = newOutgoing('c7', 't', 'hi', 'public', AT);
     const [one] = notYet([item], [], dana);
-    const [event] = asNow([message(7, dana)], dana);
+    const [event] = withTools([message(7, dana)], dana);
 
     assert.equal(one.attachments[0].of, event.attachments[0].of);
     assert.deepEqual(notYet([item], [message(7, dana)], dana), []);
@@ -93,7 +67,7 @@ test('who may change, take back and read what', () => {
                     message(5, dana, { edited_at: AT })];
     const may = (role, seq, later = 0) => {
         const { edit, redact, history } = allowed(
-            events[seq - 1], events, state(role), NOW + later);
+            events[seq - 1], state(role), NOW + later);
 
         return `${edit ? 'e' : ''}${redact ? 'r' : ''}${history ? 'h' : ''}`;
     };

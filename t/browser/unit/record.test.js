@@ -73,6 +73,80 @@ test('an answer that is not complete replaces what is known', () => {
 });
 
 
+/* What is done with a message. */
+function change(type, seq, to, more = {}) {
+    return { type, seq, to, sender: dana, created_at: `at ${seq}`, ...more };
+}
+
+
+const edit = (seq, to, text) => change('edit', seq, to, { text });
+const redaction = (seq, to) => change('redaction', seq, to);
+
+const said = (talk) => talk.events.filter(({ type }) => type === 'message')
+                                  .map(({ text }) => text);
+
+
+test('a message says what it was changed to last', () => {
+    const had = message(2, dana);
+    let talk = talks.lastPage(talks.newTalk('t'),
+                              page([message(1, anna), had]));
+
+    talk = talks.nextPage(talk, page([edit(3, 2, 'once'), edit(4, 2, 'twice'),
+                                      edit(5, 1, 'mine')]));
+    assert.deepEqual(said(talk), ['mine', 'twice']);
+    assert.equal(talk.events[1].edited_at, 'at 4');
+    assert.equal(talk.next, `${EPOCH}.5`);
+    assert.equal(had.text, 'm2');
+
+    /* The same page once more, and the message as another tab had it. */
+    talk = talks.nextPage(talk, page([edit(3, 2, 'once'), edit(4, 2, 'twice')]));
+    talk = talks.known(talk, [message(2, dana)]);
+    assert.deepEqual(said(talk), ['mine', 'twice']);
+
+    /* An answer that is older than what was told of meanwhile. */
+    talk = talks.earlierPage(talk, page([message(1, anna)]));
+    assert.deepEqual(said(talk), ['mine', 'twice']);
+});
+
+
+test('nothing is left of a message that was taken back', () => {
+    const secret = message(2, dana, { text: 'zebra', card: { type: 'links' },
+                                      attachments: [{ name: 'zebra.txt' }] });
+    const gone = (talk) => {
+        const event = talk.events.find(({ seq }) => seq === 2);
+
+        assert.equal(event.redacted, true);
+        assert.ok(!JSON.stringify(talk).includes('zebra'));
+        assert.equal(talks.eventKey(event), 'agent:a1/c2');
+    };
+    let talk = talks.lastPage(talks.newTalk('t'),
+                              page([message(1, anna), secret]));
+
+    talk = talks.nextPage(talk, page([edit(3, 2, 'a zebra')]));
+    talk = talks.nextPage(talk, page([message(4, anna), redaction(5, 2)]));
+    gone(talk);
+    assert.deepEqual(said(talk), ['m1', undefined, 'm4']);
+
+    /* Whatever comes late. */
+    gone(talks.known(talk, [secret]));
+    gone(talks.earlierPage(talk, page([secret])));
+    gone(talks.nextPage(talk, page([edit(3, 2, 'a zebra')])));
+
+    /* Of a change that is read later the text is gone as well. */
+    gone(talks.nextPage(talks.lastPage(talks.newTalk('t'), page([secret])),
+                        page([change('edit', 3, 2)])));
+
+    /* What was taken back lies above what is read. */
+    gone(talks.earlierPage(talks.lastPage(talks.newTalk('t'),
+        page([redaction(5, 2)], { more: true })), page([secret])));
+
+    /* An answer to a card is no change of it. */
+    talk = talks.nextPage(talks.lastPage(talks.newTalk('t'), page([secret])),
+                          page([change('response', 3, 2, { text: 'yes' })]));
+    assert.deepEqual(said(talk), ['zebra']);
+});
+
+
 test('unread is what others wrote above the mark', () => {
     let talk = talks.lastPage(talks.newTalk('t'), page(
         [message(1, dana), message(2, anna), message(3, dana),

@@ -161,6 +161,47 @@ test('widget: what comes in another conversation counts', () => {
 });
 
 
+test('widget: the list says what the last message was changed to', () => {
+    const dana = { kind: 'agent', id: 'a1' };
+    const change = (type, seq, to, more) => ({ type: 'page', id: 'u', page: {
+        ...empty, events: [{ type, seq, to, sender: dana, ...more }] } });
+    const before = run(widget, ...begun(summary('t'), summary('u')),
+        { type: 'page', id: 'u', page: { ...empty, next: 'e.2',
+            events: [message(2, dana)] } },
+        change('edit', 3, 1, { text: 'an older one' }),
+        change('edit', 4, 2, { text: 'better' }));
+    const last = (state) => state.list.find((it) => it.id === 'u').last;
+
+    assert.deepEqual([last(before).text, last(before).seq], ['better', 2]);
+    assert.equal(widget.unseen(before), 1);
+
+    const after = widget.reduce(before, change('redaction', 5, 2));
+
+    assert.deepEqual([last(after).text, last(after).seq], [undefined, 2]);
+    assert.equal(widget.unseen(after), 1);
+
+    /* One that comes as it is now; a file without a text is none. */
+    const come = (more) => last(widget.reduce(before, {
+        type: 'page', id: 'u', page: { ...empty, next: 'e.9',
+            events: [message(6, dana, more)] } })).text;
+
+    assert.equal(come({ text: undefined, redacted: true }), undefined);
+    assert.equal(come({ text: '' }), '');
+});
+
+
+test('widget: what is known of the visitor by now', () => {
+    const state = run(widget, ...begun(summary('t')),
+                      { type: 'problem', problem: 'gone' },
+                      { type: 'visitor', visitor: { ...visitor,
+                                                    consent: '2' } });
+
+    assert.equal(state.visitor.consent, '2');
+    assert.equal(state.problem, 'gone');
+    assert.equal(widget.reduce(state, { type: 'starting' }).problem, null);
+});
+
+
 test('widget: another visitor does not see what the last one had', () => {
     const state = run(widget, ...begun(summary('t')), loaded('t'),
                       { type: 'session', visitor: { ...visitor, id: 'v2' },
