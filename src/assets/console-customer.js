@@ -35,6 +35,8 @@ export function createCustomer(i18n, { api, store, show }) {
     const { t } = i18n;
     /** @type {ConsoleState | null} */
     let now = null;
+    /** @type {{all: unknown, mine: unknown, found: Summary[]}} */
+    let within = { all: null, mine: '', found: [] };
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let clock;
 
@@ -225,9 +227,15 @@ export function createCustomer(i18n, { api, store, show }) {
     function drawEarlier(list, items) {
         const { list: all, selected = '', view, conversation } = now || {};
         const mine = conversation?.visitor.id;
-        const come = Object.values(all || {}).filter(
-            (it) => it.visitor.id === mine
-                    && !items.some(({ id }) => id === it.id))
+
+        /* A long list is not gone through for whatever else has changed. */
+        if (all !== within.all || mine !== within.mine) {
+            within = { all, mine, found: Object.values(all || {}).filter(
+                (it) => it.visitor.id === mine) };
+        }
+
+        const come = within.found.filter(
+            (it) => !items.some(({ id }) => id === it.id))
             .sort((a, b) => (a.id < b.id ? 1 : -1)).slice(0, OTHERS);
         const shown = [...come, ...items.map((it) => all?.[it.id]
                                              ? later(it, all[it.id]) : it)]
