@@ -44,6 +44,8 @@ typedef struct {
     ngx_uint_t                index;         /* in main conf's sites */
     int32_t                   id;            /* 0 until PostgreSQL said */
     ngx_str_t                 console;       /* location of agents; empty */
+    int32_t                   version;       /* of the settings, or 0 */
+    ngx_str_t                 origins;       /* by them (site.h) */
 } ngx_http_chat_site_t;
 
 
@@ -71,6 +73,7 @@ typedef struct {
     ngx_uint_t                halves;        /* bits; 0 is off */
     ngx_http_chat_site_t     *site;
     ngx_array_t              *origins;       /* ngx_str_t; NULL is none */
+    ngx_uint_t                origin_settings;  /* and those of the site */
     ngx_uint_t                secure;
     ngx_msec_t                poll_timeout;
     ngx_msec_t                heartbeat;

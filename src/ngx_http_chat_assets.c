@@ -7,6 +7,7 @@
 #include "ngx_http_chat_assets.h"
 #include "ngx_http_chat_embed.h"
 #include "ngx_http_chat_reply.h"
+#include "ngx_http_chat_site.h"
 
 #include <openssl/evp.h>
 
@@ -327,6 +328,7 @@ ngx_http_chat_assets_headers(ngx_http_request_t *r, ngx_int_t index,
     ngx_http_chat_assets_header_t *headers)
 {
     ngx_str_t                  etag, *sharing;
+    ngx_uint_t                 open;
     ngx_http_chat_loc_conf_t  *conf;
     static ngx_str_t           nosniff = ngx_string("nosniff");
     static ngx_str_t           vary = ngx_string("Accept-Encoding");
@@ -343,9 +345,11 @@ ngx_http_chat_assets_headers(ngx_http_request_t *r, ngx_int_t index,
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_chat_module);
 
-    sharing = (conf->origins == NULL
-               || headers == ngx_http_chat_assets_console_headers)
-              ? &same : &cross;
+    open = conf->origins != NULL
+           || (conf->origin_settings && ngx_http_chat_site_open(conf->site));
+
+    sharing = (open && headers != ngx_http_chat_assets_console_headers)
+              ? &cross : &same;
 
     for ( /* void */ ; headers->name != NULL; headers++) {
         if (ngx_http_chat_reply_header(r, headers->name, &headers->value)

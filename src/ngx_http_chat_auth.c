@@ -11,6 +11,7 @@
 #include "ngx_http_chat_cookie.h"
 #include "ngx_http_chat_header.h"
 #include "ngx_http_chat_origin.h"
+#include "ngx_http_chat_site.h"
 #include "ngx_http_chat_reply.h"
 #include "ngx_http_chat_store.h"
 #include "ngx_http_chat_token.h"
@@ -171,6 +172,19 @@ ngx_http_chat_auth_foreign(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
 
     return (ngx_http_chat_header_find(r, &fetch_site, NULL) != NULL
             || ngx_http_chat_header_find(r, &origin, NULL) != NULL)
+           && !ngx_http_chat_auth_same_origin(r, ctx);
+}
+
+
+ngx_uint_t
+ngx_http_chat_auth_undecided(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
+{
+    static ngx_str_t  origin = ngx_string("origin");
+
+    return ctx->conf->origin_settings
+           && !ngx_http_chat_site_known(ctx->conf->site)
+           && ngx_http_chat_header_find(r, &origin, NULL) != NULL
+           && ngx_http_chat_reply_origin(r) == NULL
            && !ngx_http_chat_auth_same_origin(r, ctx);
 }
 

@@ -97,5 +97,12 @@ ngx_int_t ngx_http_chat_auth_sign_out(ngx_http_request_t *r,
 ngx_uint_t ngx_http_chat_auth_foreign(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx);
 
+/*
+ * The request comes from another origin, of which the settings of the site
+ * may say that it is allowed; they are not known yet.
+ */
+ngx_uint_t ngx_http_chat_auth_undecided(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
+
 
 #endif /* _NGX_HTTP_CHAT_AUTH_H_INCLUDED_ */

@@ -41,7 +41,7 @@ static u_char *ngx_http_chat_bus_number(u_char *p, u_char *last, int64_t *n);
 
 /* one letter for each type */
 
-static const u_char  ngx_http_chat_bus_types[] = "estpxwl";
+static const u_char  ngx_http_chat_bus_types[] = "estpxwlo";
 
 static ngx_http_chat_bus_t  ngx_http_chat_bus;
 

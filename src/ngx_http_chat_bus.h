@@ -26,6 +26,7 @@ typedef enum {
     NGX_HTTP_CHAT_BUS_SESSION,      /* id: agent session that has ended */
     NGX_HTTP_CHAT_BUS_WORKER,       /* a worker lives (n 1) or leaves (0) */
     NGX_HTTP_CHAT_BUS_SWEEP,        /* a worker has started: look again */
+    NGX_HTTP_CHAT_BUS_SITE,         /* settings have changed: look again */
     NGX_HTTP_CHAT_BUS_TYPES
 } ngx_http_chat_bus_type_e;
 

@@ -633,6 +633,8 @@ ngx_http_chat_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
+    lcf->origin_settings = 0;
+
     if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "none") == 0) {
         lcf->origins = NULL;
         return NGX_CONF_OK;
@@ -645,6 +647,11 @@ ngx_http_chat_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "settings") == 0) {
+            lcf->origin_settings = 1;
+            continue;
+        }
 
         origin = ngx_array_push(lcf->origins);
         if (origin == NULL) {
@@ -660,12 +667,17 @@ ngx_http_chat_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                           value[i].len);
         if (last == NULL) {
             return ngx_http_chat_conf_refuse(cf, cmd, &value[i],
-                                  "\"none\" alone, or exact origins such as "
+                                  "\"none\" alone, or \"settings\" and "
+                                  "exact origins such as "
                                   "\"https://shop.example.com\" or "
                                   "\"http://localhost:3000\", without a path");
         }
 
         origin->len = last - origin->data;
+    }
+
+    if (lcf->origins->nelts == 0) {
+        lcf->origins = NULL;
     }
 
     return NGX_CONF_OK;

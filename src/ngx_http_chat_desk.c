@@ -7,8 +7,10 @@
 #include "ngx_http_chat_body.h"
 #include "ngx_http_chat_endpoint.h"
 #include "ngx_http_chat_identity.h"
+#include "ngx_http_chat_origin.h"
 #include "ngx_http_chat_query.h"
 #include "ngx_http_chat_reply.h"
+#include "ngx_http_chat_revoke.h"
 #include "ngx_http_chat_token.h"
 
 
@@ -29,6 +31,10 @@
 #define NGX_HTTP_CHAT_DESK_KEY       0x08
 /* the token is an API key */
 #define NGX_HTTP_CHAT_DESK_API       0x10
+/* there may be "origins", which workers know */
+#define NGX_HTTP_CHAT_DESK_ORIGIN    0x20
+
+#define NGX_HTTP_CHAT_DESK_ORIGINS   20
 
 #define NGX_HTTP_CHAT_DESK_NAME      400     /* bytes of 100 characters */
 
@@ -61,6 +67,9 @@ static ngx_int_t ngx_http_chat_desk_body(ngx_http_request_t *r,
     ngx_int_t *rc);
 static ngx_int_t ngx_http_chat_desk_public(ngx_http_request_t *r,
     ngx_http_chat_ctx_t *ctx, ngx_int_t *rc);
+static ngx_int_t ngx_http_chat_desk_origins(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_int_t *rc);
+static json_t *ngx_http_chat_desk_origin(json_t *value);
 static json_t *ngx_http_chat_desk_query(ngx_http_request_t *r,
     const char **names, const char **wrong);
 static void ngx_http_chat_desk_done(ngx_http_chat_call_t *call);
@@ -171,7 +180,8 @@ static ngx_http_chat_field_t  ngx_http_chat_desk_site_change[] = {
     NGX_HTTP_CHAT_DESK_ANY("away"),
     NGX_HTTP_CHAT_DESK_ANY("consent"),
     NGX_HTTP_CHAT_DESK_ANY("one_conversation"),
-    NGX_HTTP_CHAT_DESK_ANY("assignment")
+    NGX_HTTP_CHAT_DESK_ANY("assignment"),
+    NGX_HTTP_CHAT_DESK_ANY("origins")
 };
 
 static const char  *ngx_http_chat_desk_algorithms[] = {
@@ -237,7 +247,7 @@ static ngx_http_chat_desk_t  ngx_http_chat_desk_actions[] = {
     { "canned_delete", 0, NULL, 0, NULL },
 
     { "site", NGX_HTTP_CHAT_DESK_SITE, NULL, 0, NULL },
-    { "site_change", NGX_HTTP_CHAT_DESK_SITE,
+    { "site_change", NGX_HTTP_CHAT_DESK_SITE|NGX_HTTP_CHAT_DESK_ORIGIN,
       ngx_http_chat_desk_fields(ngx_http_chat_desk_site_change), NULL },
     { "site_keys", NGX_HTTP_CHAT_DESK_SITE, NULL, 0, NULL },
     { "site_key_create", NGX_HTTP_CHAT_DESK_SITE|NGX_HTTP_CHAT_DESK_PUBLIC,
@@ -404,6 +414,12 @@ ngx_http_chat_desk_body(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
             return NGX_DECLINED;
         }
 
+        if ((d->flags & NGX_HTTP_CHAT_DESK_ORIGIN)
+            && ngx_http_chat_desk_origins(r, ctx, rc) != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+
         json = json_incref(ctx->body);
 
     } else if (d->query != NULL) {
@@ -465,6 +481,83 @@ ngx_http_chat_desk_public(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
 }
 
 
+/* "origins" as browsers write them; NGX_DECLINED as above */
+
+static ngx_int_t
+ngx_http_chat_desk_origins(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_int_t *rc)
+{
+    size_t       i;
+    json_t      *list, *made, *origin;
+    const char  *wrong;
+
+    list = json_object_get(ctx->body, "origins");
+
+    if (list == NULL || json_is_null(list)) {
+        return NGX_OK;
+    }
+
+    if (!json_is_array(list)
+        || json_array_size(list) > NGX_HTTP_CHAT_DESK_ORIGINS)
+    {
+        wrong = "an array of at most 20 origins is needed";
+        goto refused;
+    }
+
+    *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    made = json_array();
+    if (made == NULL) {
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < json_array_size(list); i++) {
+
+        origin = ngx_http_chat_desk_origin(json_array_get(list, i));
+
+        if (origin == NULL) {
+            json_decref(made);
+            wrong = "an origin is \"https://\" or \"http://\", a host and "
+                    "maybe a port, without wildcard and path";
+            goto refused;
+        }
+
+        if (json_array_append_new(made, origin) != 0) {
+            json_decref(made);
+            return NGX_DECLINED;
+        }
+    }
+
+    return json_object_set_new(ctx->body, "origins", made) == 0
+           ? NGX_OK : NGX_DECLINED;
+
+refused:
+
+    *rc = ngx_http_chat_reply_problem(r, NGX_HTTP_CHAT_INVALID_FIELD,
+                                      "origins", wrong);
+    return NGX_DECLINED;
+}
+
+
+/* a new reference; NULL when it is none */
+
+static json_t *
+ngx_http_chat_desk_origin(json_t *value)
+{
+    u_char  text[NGX_HTTP_CHAT_ORIGIN_LEN], *last;
+
+    if (!json_is_string(value)) {
+        return NULL;
+    }
+
+    last = ngx_http_chat_origin_write(text,
+                                      (u_char *) json_string_value(value),
+                                      json_string_length(value));
+
+    return last != NULL ? json_stringn((char *) text, last - text) : NULL;
+}
+
+
 /* a new reference, NULL on no memory, or with *wrong */
 
 static json_t *
@@ -523,6 +616,12 @@ ngx_http_chat_desk_done(ngx_http_chat_call_t *call)
     } else {
         ngx_http_chat_col_text(call->res, 0, 0, &outcome);
         ngx_http_chat_col_text(call->res, 0, 1, &body);
+
+        if ((ngx_http_chat_desk_find(ctx)->flags & NGX_HTTP_CHAT_DESK_ORIGIN)
+            && outcome.len == 2 && ngx_memcmp(outcome.data, "ok", 2) == 0)
+        {
+            ngx_http_chat_revoke_settings(ctx->conf->site);
+        }
 
         rc = ngx_http_chat_desk_answer(r, &outcome, &body, ctx->data);
     }

@@ -6,12 +6,13 @@
 
 #include "ngx_http_chat_store.h"
 #include "ngx_http_chat_embed.h"
+#include "ngx_http_chat_site.h"
 
 
 /*
  * What a worker does on each new connection of the fast lane: creates or
- * upgrades the schema under an advisory lock, reads the epoch and the
- * database ids of the sites.  Each step is one simple query; its result
+ * upgrades the schema under an advisory lock, reads the epoch and what a
+ * worker knows of the sites.  Each step is one simple query; its result
  * leads to the next.
  */
 
@@ -59,6 +60,8 @@ static void ngx_http_chat_migrate_warn(const char *warnings);
 static void ngx_http_chat_migrate_sites(ngx_http_chat_pg_t *pg);
 static void ngx_http_chat_migrate_sited(ngx_http_chat_pg_t *pg,
     PGresult *res, void *data);
+static ngx_int_t ngx_http_chat_migrate_number(PGresult *res, ngx_uint_t row,
+    int column);
 static ngx_uint_t ngx_http_chat_migrate_ok(ngx_http_chat_pg_t *pg,
     PGresult *res, int columns);
 
@@ -378,7 +381,7 @@ ngx_http_chat_migrate_sites(ngx_http_chat_pg_t *pg)
 
     last = sql + size;
 
-    p = ngx_slprintf(sql, last, "SELECT chat.site_put_1(n) FROM "
+    p = ngx_slprintf(sql, last, "SELECT s.id, s.version, s.origins FROM "
                      "unnest(ARRAY[");
 
     for (i = 0; i < m->conf->sites.nelts; i++) {
@@ -389,8 +392,8 @@ ngx_http_chat_migrate_sites(ngx_http_chat_pg_t *pg)
                          &sites[i]->name);
     }
 
-    p = ngx_slprintf(p, last, "]::text[]) WITH ORDINALITY t(n, o) "
-                     "ORDER BY o%Z");
+    p = ngx_slprintf(p, last, "]::text[]) WITH ORDINALITY t(n, o), "
+                     "chat.site_put_2(n) s ORDER BY o%Z");
 
     ngx_http_chat_pg_query(pg, (const char *) sql, 5000,
                            ngx_http_chat_migrate_sited);
@@ -403,14 +406,15 @@ static void
 ngx_http_chat_migrate_sited(ngx_http_chat_pg_t *pg, PGresult *res,
     void *data)
 {
-    ngx_int_t                 id;
+    ngx_int_t                 id, version;
+    ngx_str_t                 origins;
     ngx_uint_t                i;
     ngx_http_chat_site_t    **sites;
     ngx_http_chat_migrate_t  *m;
 
     m = &ngx_http_chat_migrate_state;
 
-    if (!ngx_http_chat_migrate_ok(pg, res, 1)) {
+    if (!ngx_http_chat_migrate_ok(pg, res, 3)) {
         return;
     }
 
@@ -418,20 +422,40 @@ ngx_http_chat_migrate_sited(ngx_http_chat_pg_t *pg, PGresult *res,
 
     for (i = 0; i < m->conf->sites.nelts; i++) {
 
-        id = i < (ngx_uint_t) PQntuples(res)
-             ? ngx_atoi((u_char *) PQgetvalue(res, (int) i, 0),
-                        PQgetlength(res, (int) i, 0))
-             : NGX_ERROR;
+        id = ngx_http_chat_migrate_number(res, i, 0);
+        version = ngx_http_chat_migrate_number(res, i, 1);
 
-        if (id == NGX_ERROR) {
+        if (id == NGX_ERROR || version == NGX_ERROR) {
             ngx_http_chat_pg_fail(pg, "a site has no valid id");
             return;
         }
 
         sites[i]->id = (int32_t) id;
+
+        origins.data = (u_char *) PQgetvalue(res, (int) i, 2);
+        origins.len = PQgetlength(res, (int) i, 2);
+
+        if (ngx_http_chat_site_put(sites[i], (int32_t) version, &origins)
+            != NGX_OK)
+        {
+            ngx_http_chat_pg_fail(pg, "the origins of a site are not kept");
+            return;
+        }
     }
 
     ngx_http_chat_pg_ready(pg);
+}
+
+
+static ngx_int_t
+ngx_http_chat_migrate_number(PGresult *res, ngx_uint_t row, int column)
+{
+    if (row >= (ngx_uint_t) PQntuples(res)) {
+        return NGX_ERROR;
+    }
+
+    return ngx_atoi((u_char *) PQgetvalue(res, (int) row, column),
+                    PQgetlength(res, (int) row, column));
 }
 
 

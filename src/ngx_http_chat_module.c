@@ -20,6 +20,7 @@
 #include "ngx_http_chat_redis.h"
 #include "ngx_http_chat_revoke.h"
 #include "ngx_http_chat_seen.h"
+#include "ngx_http_chat_site.h"
 #include "ngx_http_chat_status.h"
 #include "ngx_http_chat_store.h"
 #include "ngx_http_chat_topic.h"
@@ -336,6 +337,7 @@ ngx_http_chat_create_loc_conf(ngx_conf_t *cf)
     conf->halves = NGX_CONF_UNSET_UINT;
     conf->site = NGX_CONF_UNSET_PTR;
     conf->origins = NGX_CONF_UNSET_PTR;
+    conf->origin_settings = NGX_CONF_UNSET_UINT;
     conf->secure = NGX_CONF_UNSET_UINT;
     conf->poll_timeout = NGX_CONF_UNSET_MSEC;
     conf->heartbeat = NGX_CONF_UNSET_MSEC;
@@ -401,6 +403,8 @@ ngx_http_chat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
+    ngx_conf_merge_uint_value(conf->origin_settings, prev->origin_settings,
+                              1);
     ngx_conf_merge_uint_value(conf->secure, prev->secure,
                               NGX_HTTP_CHAT_SECURE_AUTO);
     ngx_conf_merge_msec_value(conf->poll_timeout, prev->poll_timeout, 25000);
@@ -549,6 +553,8 @@ ngx_http_chat_init_process(ngx_cycle_t *cycle)
 
     ngx_http_chat_limit_init(cycle, &ngx_http_chat_module);
 
+    ngx_http_chat_site_init(mcf);
+
     if (ngx_http_chat_store_init(cycle, mcf) != NGX_OK
         || ngx_http_chat_feed_init(cycle, mcf) != NGX_OK
         || ngx_http_chat_drain_init(cycle, mcf) != NGX_OK
@@ -584,6 +590,7 @@ ngx_http_chat_exit_process(ngx_cycle_t *cycle)
     ngx_http_chat_revoke_exit();
     ngx_http_chat_feed_exit();
     ngx_http_chat_store_exit();
+    ngx_http_chat_site_exit();
     ngx_http_chat_auth_exit();
     ngx_http_chat_topic_exit();
     ngx_http_chat_limit_exit();

@@ -8,6 +8,7 @@
 #include "ngx_http_chat_counter.h"
 #include "ngx_http_chat_header.h"
 #include "ngx_http_chat_json.h"
+#include "ngx_http_chat_site.h"
 
 
 #define NGX_HTTP_CHAT_REPLY_FIELD    64
@@ -447,7 +448,7 @@ ngx_http_chat_reply_cors(ngx_http_request_t *r)
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_chat_module);
 
-    if (conf->origins == NULL) {
+    if (conf->origins == NULL && !conf->origin_settings) {
         return NGX_OK;
     }
 
@@ -476,16 +477,12 @@ ngx_str_t *
 ngx_http_chat_reply_origin(ngx_http_request_t *r)
 {
     ngx_str_t                 *origins;
-    ngx_uint_t                 i;
+    ngx_uint_t                 i, n;
     ngx_table_elt_t           *h;
     ngx_http_chat_loc_conf_t  *conf;
     static ngx_str_t           name = ngx_string("origin");
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_chat_module);
-
-    if (conf->origins == NULL) {
-        return NULL;
-    }
 
     h = ngx_http_chat_header_find(r, &name, NULL);
 
@@ -493,16 +490,23 @@ ngx_http_chat_reply_origin(ngx_http_request_t *r)
         return NULL;
     }
 
-    origins = conf->origins->elts;
+    origins = conf->origins != NULL ? conf->origins->elts : NULL;
+    n = conf->origins != NULL ? conf->origins->nelts : 0;
 
-    for (i = 0; i < conf->origins->nelts; i++) {
+    for (i = 0; i < n; i++) {
 
         if (origins[i].len == h->value.len
             && ngx_memcmp(origins[i].data, h->value.data, h->value.len)
                == 0)
         {
-            return &origins[i];
+            return &h->value;
         }
+    }
+
+    if (conf->origin_settings
+        && ngx_http_chat_site_allows(conf->site, &h->value))
+    {
+        return &h->value;
     }
 
     return NULL;

@@ -83,7 +83,10 @@ ngx_int_t ngx_http_chat_reply_preflight(ngx_http_request_t *r);
  */
 ngx_int_t ngx_http_chat_reply_cors(ngx_http_request_t *r);
 
-/* the "chat_origin" that the request comes from, or NULL */
+/*
+ * The value of Origin if "chat_origin" allows it, or NULL: the request's own,
+ * since settings may be replaced before the answer has been logged.
+ */
 ngx_str_t *ngx_http_chat_reply_origin(ngx_http_request_t *r);
 
 /* adds a header; name is a C string; value in r->pool or static.  NGX_ERROR */

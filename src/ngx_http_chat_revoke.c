@@ -8,6 +8,7 @@
 #include "ngx_http_chat_hub.h"
 #include "ngx_http_chat_revoke.h"
 #include "ngx_http_chat_seen.h"
+#include "ngx_http_chat_site.h"
 #include "ngx_http_chat_store.h"
 #include "ngx_http_chat_topic.h"
 
@@ -19,21 +20,25 @@
 
 #define NGX_HTTP_CHAT_REVOKE_BUCKETS  4096
 
-/* columns of chat.revoked_2() */
+/* columns of chat.revoked_3() */
 #define NGX_HTTP_CHAT_V_NEXT          0
 #define NGX_HTTP_CHAT_V_COMPLETE      1
 #define NGX_HTTP_CHAT_V_KIND          2
 #define NGX_HTTP_CHAT_V_ID            3
-#define NGX_HTTP_CHAT_V_VALID_FROM    4
+#define NGX_HTTP_CHAT_V_VALID_FROM    4      /* or a version */
 #define NGX_HTTP_CHAT_V_SITE          5
+#define NGX_HTTP_CHAT_V_ORIGINS       6
 
 
 static void ngx_http_chat_revoke_bus(ngx_http_chat_bus_message_t *m);
+static void ngx_http_chat_revoke_changed(ngx_http_chat_bus_message_t *m);
 static void ngx_http_chat_revoke_state(ngx_uint_t ready);
 static void ngx_http_chat_revoke_timer(ngx_event_t *ev);
+static void ngx_http_chat_revoke_soon(void);
 static void ngx_http_chat_revoke_ask(void);
 static void ngx_http_chat_revoke_done(ngx_http_chat_call_t *call);
 static void ngx_http_chat_revoke_row(PGresult *res, ngx_uint_t row);
+static void ngx_http_chat_revoke_origins(PGresult *res, ngx_uint_t row);
 static void ngx_http_chat_revoke_keep(ngx_str_t *next);
 static void ngx_http_chat_revoke_reset(void);
 static void ngx_http_chat_revoke_visitor(ngx_http_chat_id_t *id,
@@ -59,6 +64,7 @@ static ngx_connection_t          ngx_http_chat_revoke_dummy;
 static ngx_str_t                 ngx_http_chat_revoke_cursor;   /* malloc */
 static ngx_msec_t                ngx_http_chat_revoke_answered;
 static ngx_uint_t                ngx_http_chat_revoke_asked;
+static ngx_uint_t                ngx_http_chat_revoke_again;
 
 static ngx_http_chat_store_listener_t  ngx_http_chat_revoke_listener = {
     ngx_http_chat_revoke_state, NULL
@@ -85,6 +91,7 @@ ngx_http_chat_revoke_init(ngx_cycle_t *cycle)
 
     ngx_str_null(&ngx_http_chat_revoke_cursor);
     ngx_http_chat_revoke_asked = 0;
+    ngx_http_chat_revoke_again = 0;
 
     /* debug logging of a timer looks at the descriptor of its data */
 
@@ -102,6 +109,8 @@ ngx_http_chat_revoke_init(ngx_cycle_t *cycle)
     ngx_add_timer(ev, NGX_HTTP_CHAT_REVOKE_TIME);
 
     ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_SESSION, ngx_http_chat_revoke_bus);
+    ngx_http_chat_bus_on(NGX_HTTP_CHAT_BUS_SITE,
+                         ngx_http_chat_revoke_changed);
     ngx_http_chat_store_on_state(&ngx_http_chat_revoke_listener);
 }
 
@@ -215,6 +224,43 @@ ngx_http_chat_revoke_bus(ngx_http_chat_bus_message_t *m)
 
 
 static void
+ngx_http_chat_revoke_changed(ngx_http_chat_bus_message_t *m)
+{
+    ngx_http_chat_revoke_soon();
+}
+
+
+void
+ngx_http_chat_revoke_settings(ngx_http_chat_site_t *site)
+{
+    ngx_http_chat_bus_message_t  m;
+
+    ngx_memzero(&m, sizeof(ngx_http_chat_bus_message_t));
+
+    m.type = NGX_HTTP_CHAT_BUS_SITE;
+    m.site = site->id;
+
+    ngx_http_chat_bus_publish(NULL, &m);
+
+    ngx_http_chat_revoke_soon();
+}
+
+
+/* an answer that is under way may be older than what has changed */
+
+static void
+ngx_http_chat_revoke_soon(void)
+{
+    if (ngx_http_chat_revoke_asked) {
+        ngx_http_chat_revoke_again = 1;
+        return;
+    }
+
+    ngx_http_chat_revoke_ask();
+}
+
+
+static void
 ngx_http_chat_revoke_state(ngx_uint_t ready)
 {
     if (ready) {
@@ -235,6 +281,7 @@ ngx_http_chat_revoke_timer(ngx_event_t *ev)
 static void
 ngx_http_chat_revoke_ask(void)
 {
+    ngx_str_t             sites;
     ngx_http_chat_args_t  args;
 
     if (ngx_http_chat_revoke_asked || !ngx_http_chat_store_ready()) {
@@ -253,9 +300,14 @@ ngx_http_chat_revoke_ask(void)
         ngx_http_chat_revoke_all();
     }
 
+    if (ngx_http_chat_site_versions(&sites) != NGX_OK) {
+        return;
+    }
+
     ngx_http_chat_args_init(&args);
     ngx_http_chat_arg_text(&args, ngx_http_chat_revoke_cursor.len
                                   ? &ngx_http_chat_revoke_cursor : NULL);
+    ngx_http_chat_arg_text(&args, &sites);
 
     /*
      * on the lane that looks up sessions and pages: what it answered before
@@ -271,6 +323,8 @@ ngx_http_chat_revoke_ask(void)
         ngx_memcpy(ngx_http_chat_revoke_epoch, ngx_http_chat_store_epoch(),
                    NGX_HTTP_CHAT_EPOCH_LEN);
     }
+
+    ngx_free(sites.data);
 }
 
 
@@ -278,9 +332,12 @@ static void
 ngx_http_chat_revoke_done(ngx_http_chat_call_t *call)
 {
     ngx_str_t   next;
-    ngx_uint_t  i, n;
+    ngx_uint_t  i, n, again;
+
+    again = ngx_http_chat_revoke_again;
 
     ngx_http_chat_revoke_asked = 0;
+    ngx_http_chat_revoke_again = 0;
 
     if (call->rc != NGX_OK) {
         return;
@@ -301,6 +358,10 @@ ngx_http_chat_revoke_done(ngx_http_chat_call_t *call)
     for (i = 1; i < n; i++) {
         ngx_http_chat_revoke_row(call->res, i);
     }
+
+    if (again) {
+        ngx_http_chat_revoke_ask();
+    }
 }
 
 
@@ -311,6 +372,11 @@ ngx_http_chat_revoke_row(PGresult *res, ngx_uint_t row)
     ngx_http_chat_id_t  id;
 
     ngx_http_chat_col_text(res, row, NGX_HTTP_CHAT_V_KIND, &kind);
+
+    if (kind.len != 0 && kind.data[0] == 'o') {
+        ngx_http_chat_revoke_origins(res, row);
+        return;
+    }
 
     if (kind.len == 0
         || ngx_http_chat_col_id(res, row, NGX_HTTP_CHAT_V_ID, &id) != NGX_OK)
@@ -339,6 +405,29 @@ ngx_http_chat_revoke_row(PGresult *res, ngx_uint_t row)
                                                         NGX_HTTP_CHAT_V_SITE));
         break;
     }
+}
+
+
+/* without memory for them, they come once more */
+
+static void
+ngx_http_chat_revoke_origins(PGresult *res, ngx_uint_t row)
+{
+    int32_t                version;
+    ngx_str_t              origins;
+    ngx_http_chat_site_t  *site;
+
+    site = ngx_http_chat_site_find(ngx_http_chat_col_int4(res, row,
+                                                    NGX_HTTP_CHAT_V_SITE));
+    if (site == NULL) {
+        return;
+    }
+
+    version = (int32_t) ngx_http_chat_col_int8(res, row,
+                                               NGX_HTTP_CHAT_V_VALID_FROM);
+    ngx_http_chat_col_text(res, row, NGX_HTTP_CHAT_V_ORIGINS, &origins);
+
+    (void) ngx_http_chat_site_put(site, version, &origins);
 }
 
 

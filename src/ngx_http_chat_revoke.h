@@ -16,7 +16,8 @@
  * visitor was blocked or his tokens revoked.  The bus says so at once, and
  * every 2 s one statement for all streams of the worker asks what is new, so
  * that nothing depends on the bus.  An erased conversation closes its topic
- * the same way.
+ * the same way.  The statement also brings the origins of sites (site.h) whose
+ * settings have changed.
  */
 
 typedef struct ngx_http_chat_watch_s  ngx_http_chat_watch_t;
@@ -54,6 +55,9 @@ void ngx_http_chat_revoke_each(ngx_uint_t kind,
 
 /* the session of an agent has ended: streams of this worker, and the cache */
 void ngx_http_chat_revoke_session(ngx_http_chat_id_t *session);
+
+/* settings of a site have changed: all workers ask at once */
+void ngx_http_chat_revoke_settings(ngx_http_chat_site_t *site);
 
 /* who remembers sessions: one, NULL is for all of them */
 typedef void (*ngx_http_chat_revoke_pt)(ngx_http_chat_id_t *session);

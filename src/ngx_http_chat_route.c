@@ -22,6 +22,10 @@
  */
 
 
+static ngx_int_t ngx_http_chat_route_decided(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx, ngx_http_chat_handler_pt go);
+static ngx_int_t ngx_http_chat_route_preflight(ngx_http_request_t *r,
+    ngx_http_chat_ctx_t *ctx);
 static ngx_http_chat_ctx_t *ngx_http_chat_route_ctx(ngx_http_request_t *r,
     ngx_http_chat_loc_conf_t *lcf);
 static void ngx_http_chat_route_cleanup(void *data);
@@ -93,7 +97,8 @@ ngx_http_chat_route_handler(ngx_http_request_t *r)
     }
 
     if (r->method == NGX_HTTP_OPTIONS) {
-        return ngx_http_chat_reply_preflight(r);
+        return ngx_http_chat_route_decided(r, ctx,
+                                           ngx_http_chat_route_preflight);
     }
 
     if (rc != NGX_OK) {
@@ -101,17 +106,44 @@ ngx_http_chat_route_handler(ngx_http_request_t *r)
     }
 
     if (ctx->route->flags & NGX_HTTP_CHAT_PUBLIC) {
-        rc = ngx_http_discard_request_body(r);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-
-        return ctx->route->handler(r, ctx);
+        return ngx_http_chat_route_decided(r, ctx, ctx->route->handler);
     }
 
     ngx_http_chat_counter_add(NGX_HTTP_CHAT_S_REQUESTS, 1);
 
     return ngx_http_chat_route_read(r, ctx);
+}
+
+
+/* goes on when it is known which origins are allowed */
+
+static ngx_int_t
+ngx_http_chat_route_decided(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx,
+    ngx_http_chat_handler_pt go)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!ngx_http_chat_auth_undecided(r, ctx)) {
+        return go(r, ctx);
+    }
+
+    /* the reference that ngx_http_chat_finalize() will drop */
+
+    r->main->count++;
+
+    return ngx_http_chat_early_wait(r, ctx, go);
+}
+
+
+static ngx_int_t
+ngx_http_chat_route_preflight(ngx_http_request_t *r, ngx_http_chat_ctx_t *ctx)
+{
+    return ngx_http_chat_reply_preflight(r);
 }
 
 

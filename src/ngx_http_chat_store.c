@@ -66,7 +66,7 @@ static ngx_http_chat_pg_stmt_t  ngx_http_chat_statements[] = {
     { "sign_in_check",         NULL, 4, NULL },
     { "sign_in_failed",        NULL, 4, NULL },
     { "sign_in_passed",        NULL, 4, NULL },
-    { "revoked_2",             NULL, 1, NULL },
+    { "revoked_3",             NULL, 2, NULL },
     { "visitor_put",           NULL, 10, NULL },
     { "session_end",           NULL, 5, NULL },
     { "agents_seen",           NULL, 1, NULL },

@@ -47,7 +47,7 @@ Content-Type: text/javascript; charset=utf-8
 Cache-Control: public, max-age=300
 X-Content-Type-Options: nosniff
 Cross-Origin-Resource-Policy: same-origin
-Vary: Accept-Encoding
+Vary: Accept-Encoding, Origin
 !Content-Encoding
 --- response_headers_like
 ETag: W/"[0-9a-f]{16}"
@@ -62,7 +62,7 @@ Accept-Encoding: br, gzip;q=0.5
 --- gunzipped: w.js
 --- response_headers
 Content-Encoding: gzip
-Vary: Accept-Encoding
+Vary: Accept-Encoding, Origin
 
 
 

@@ -404,7 +404,7 @@ it must be 1 to 32 characters of a-z, 0-9, "_" or "-"
 --- suppress_stderr
 --- error_log
 "chat_origin" directive: invalid value "https://shop.test/a"
-it must be "none" alone, or exact origins such as "https://shop.example.com"
+it must be "none" alone, or "settings" and exact origins such as "https://shop.example.com"
 
 
 

@@ -66,7 +66,8 @@ ask('agent root', 'PATCH', 'v1/site', {version => $site->{version},
         type => 'text'}]},
     away => {text => 'Later', email => $true},
     consent => {version => '1', text => 'We keep it.',
-                url => 'https://x.test/'}});
+                url => 'https://x.test/'},
+    origins => ['https://x.test']});
 ask('agent root', 'PATCH', 'v1/site', {version => 1});
 ask('agent root', 'PATCH', 'v1/site', {version => 2, theme => {a => 1}});
 ask('agent dana', 'PATCH', 'v1/site', {version => 2});

@@ -43,7 +43,7 @@ our @Wrong = (
     [consent => {version => '1'}, 'consent.text'],
     [consent => {version => '1', text => 'x', url => 'javascript:1'},
      'consent.url'],
-    [one_conversation => 'yes'], [origins => ['https://x.test']],
+    [one_conversation => 'yes'], [origins => ['x.test']],
     [version => '1'], [version => -1],
 );
 

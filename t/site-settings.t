@@ -323,7 +323,8 @@ CORE::join '; ', map { refused($_) } '{"color": 1}', '{"title": ""}',
       "type": "html"}]}}', '{"away": "x"}',
     '{"consent": {"version": "1"}}', '{"consent": {"text": "x"}}',
     '{"consent": {"version": "1", "text": "x", "url": "javascript:1"}}',
-    '{"one_conversation": "yes"}', '[]', '{"title": "a\u0007b"}'
+    '{"one_conversation": "yes"}', '[]', '{"title": "a\u0007b"}',
+    '{"origins": ["shop.test"]}'
 --- sql_is
 color
 title
@@ -343,6 +344,7 @@ consent.url
 one_conversation
 settings
 title
+origins
 
 
 

@@ -113,7 +113,7 @@ sub calls {
             . "'17\@x.test', '\\x7f000001', 5)",
         'sign-in, passed' => "chat.sign_in_passed_1($site, "
             . "'17\@x.test', '\\x7f000001', 5)",
-        revoked => 'chat.revoked_2(pg_current_snapshot()::text)',
+        revoked => "chat.revoked_3(pg_current_snapshot()::text, '$site:0')",
         'list of those of nobody' => "chat.conversations_agent_3($a, "
             . "'resolved', 'none', NULL, NULL, NULL, NULL, 5, NULL, '$epoch')",
         'inbox of an agent' => "chat.inbox_1($a, 'open', 'me', NULL, NULL, "

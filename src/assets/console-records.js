@@ -22,6 +22,7 @@ import { plainName, problemText } from './i18n.js';
  * @property {string} [hint]
  * @property {number} [least] of a number
  * @property {number} [most]
+ * @property {string} [dir] of text
  */
 
 /**
@@ -206,7 +207,7 @@ export function fieldProblem(i18n, { code, body }) {
 
 /** @param {Field} field */
 export function createField({ name, label, type, value, options = [], required,
-                       hint, least = 0, most = 1000 })
+                       hint, least = 0, most = 1000, dir = 'auto' })
 {
     const id = `record-${name}`;
 
@@ -231,7 +232,7 @@ export function createField({ name, label, type, value, options = [], required,
 
     const told = hint ? { 'aria-describedby': `${id}-hint` } : {};
     const control = type === 'long'
-        ? h('textarea', { id, rows: 5, dir: 'auto', required, ...told })
+        ? h('textarea', { id, rows: 5, dir, required, ...told })
         : type === 'one'
         ? h('select', { id, ...told }, ...options.map(
               ([key, words]) => h('option', { value: key },
@@ -239,7 +240,7 @@ export function createField({ name, label, type, value, options = [], required,
         : h('input', { id, required, ...told,
                        type: type === 'yes' ? 'checkbox' : type,
                        ...type === 'number' && { min: least, max: most },
-                       ...type === 'text' && { dir: 'auto' } });
+                       ...type === 'text' && { dir } });
 
     if (control instanceof HTMLInputElement && type === 'yes') {
         control.checked = value === true;

@@ -80,7 +80,7 @@ export function createSite(i18n, { api }) {
     }
 
     function draw() {
-        const { theme, prechat, away, consent, assignment } = site;
+        const { theme, prechat, away, consent, assignment, origins } = site;
         const title = worded('title', site.title, 'text');
         const [locale, accent, own, scheme, side] = [
             createField({ name: 'locale', label: t('site.locale'),
@@ -106,7 +106,7 @@ export function createSite(i18n, { api }) {
                           type: 'text', value: consent?.url }),
             createField({ name: 'single', label: t('site.single'),
                           type: 'yes', value: site.one_conversation })];
-        const [policy, after] = [
+        const [policy, after, allowed] = [
             createField({ name: 'policy', label: t('policy.label'),
                           type: 'one', value: assignment?.policy || 'manual',
                           options: POLICIES.map((it) =>
@@ -114,7 +114,11 @@ export function createSite(i18n, { api }) {
             createField({ name: 'after', label: t('site.after'),
                           type: 'number', value: assignment?.away_after,
                           least: AFTER[0], most: AFTER[1],
-                          hint: t('site.after.hint') })];
+                          hint: t('site.after.hint') }),
+            createField({ name: 'origins', label: t('site.origins'),
+                          type: 'long', value: origins?.join('\n'),
+                          dir: 'ltr', hint: t('site.origins.hint', {
+                              own: location.origin }) })];
         const agreed = worded('consent', consent?.text, 'long');
 
         form.onsubmit = (event) => {
@@ -139,6 +143,7 @@ export function createSite(i18n, { api }) {
                              ...url.value() && { url: url.value() } } : null,
                 one_conversation: single.value(),
                 assignment: assigned(String(policy.value()), after.value()),
+                origins: String(allowed.value()).match(/\S+/g),
             });
         };
         form.replaceChildren(
@@ -148,6 +153,7 @@ export function createSite(i18n, { api }) {
             part('consent', version, agreed, url),
             part('rest', single),
             part('assignment', policy, after),
+            part('origins', allowed),
             bad,
             h('div', { class: 'actions' },
               go));
@@ -164,7 +170,7 @@ export function createSite(i18n, { api }) {
 
     /** @param {any} body */
     async function save(body) {
-        text(bad, '');
+        say('');
         text(status, '');
 
         try {
@@ -178,9 +184,32 @@ export function createSite(i18n, { api }) {
 
             /* Somebody else was quicker; what is typed stays. */
             site.version = theirs?.version ?? site.version;
-            text(bad, theirs ? t('site.conflict')
-                      : fieldProblem(i18n, problem));
+            theirs ? say(t('site.conflict'))
+            : say(fieldProblem(i18n, problem), problem.body.field);
         }
+    }
+
+    /**
+     * At the field, if that has a control of its own.
+     *
+     * @param {string} problem
+     * @param {string} [name]
+     */
+    function say(problem, name = '') {
+        const wrong = /** @type {HTMLElement | null} */ (
+            form.querySelector(`#record-${CSS.escape(name)}`));
+
+        form.querySelector('[aria-invalid]')?.removeAttribute('aria-invalid');
+
+        if (wrong) {
+            attr(wrong, 'aria-invalid', 'true');
+            wrong.after(bad);
+            wrong.focus();
+        } else {
+            go.parentElement?.before(bad);
+        }
+
+        text(bad, problem);
     }
 
     /**
