@@ -43,6 +43,7 @@ type ChatEvent = {
     priority?: Priority;
     labels?: string[];
     snoozed_until?: string | null;
+    reason?: string;
     created_at?: string;
 };
 
@@ -231,6 +232,7 @@ type Change = {
     priority?: Priority;
     labels?: string[];
     snoozed_until?: string | null;
+    reason?: string;
 };
 
 type Visitor = Named & {

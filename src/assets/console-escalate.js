@@ -21,10 +21,13 @@ export function createEscalate(i18n, change) {
     const priority = h('select', { id: 'escalate-priority' },
                        ...PRIORITIES.map((value) => h(
                            'option', { value }, t(`priority.${value}`))));
+    const reason = h('textarea', { id: 'escalate-reason', rows: 3,
+                                   dir: 'auto', maxlength: 1000 });
     const form = h('form', { class: 'record', method: 'dialog' },
                    h('h2', { id: 'escalate-title' }, t('side.escalate')),
                    field('escalate-team', 'side.team', team),
                    field('escalate-priority', 'side.priority', priority),
+                   field('escalate-reason', 'side.reason', reason),
                    h('div', { class: 'actions' },
                      h('button', { type: 'submit', class: 'go' },
                        t('side.escalate')),
@@ -42,7 +45,9 @@ export function createEscalate(i18n, change) {
         event.preventDefault();
         dialog.close();
         change({ team: team.value, assignee: null,
-                 priority: /** @type {Priority} */ (priority.value) });
+                 priority: /** @type {Priority} */ (priority.value),
+                 ...reason.value.trim() && { reason: reason.value } });
+        reason.value = '';
     });
 
     /**

@@ -251,7 +251,9 @@ function afresh({ selected, view, order, page, invitation }) {
  */
 function reduceInbox(state, event) {
     const { conversations } = event.page;
-    const mine = conversations.find((it) => it.id === state.selected);
+    /* Of one that was erased there is the id alone. */
+    const mine = conversations.find((it) => it.id === state.selected
+                                            && it.status);
     const had = state.list || {};
     const all = merged(had, conversations);
     const conversation = mine ? later(state.conversation, mine)

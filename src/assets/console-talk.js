@@ -57,14 +57,13 @@ function file(it) {
  */
 export function told(event, { t, full }) {
     const name = event.sender.name || t(`who.${event.sender.kind}`);
-    const { type, team, priority, labels, snoozed_until: until } = event;
+    const { type, team, priority, labels, snoozed_until: until,
+            assignee, reason } = event;
 
-    if (type === 'assignment') {
-        return t(`change.${event.assignee ? 'assigned' : 'unassigned'}`, {
-            name, assignee: event.assignee?.name || '' });
-    }
-
-    return type !== 'change' ? '' : [
+    return type !== 'change' && type !== 'assignment' ? '' : [
+        assignee && t('change.assigned', { name,
+                                           assignee: assignee.name || '' }),
+        assignee === null && t('change.unassigned', { name }),
         team && t('change.team', { name, team: team.name || '' }),
         team === null && t('change.noteam', { name }),
         priority !== undefined && t('change.priority', {
@@ -73,6 +72,7 @@ export function told(event, { t, full }) {
                    ? t('change.labels', { name, labels: labels.join(', ') })
                    : t('change.nolabels', { name })),
         until && t('change.until', { name, time: full(until) }),
+        reason && t('change.reason', { reason }),
     ].filter(Boolean).join(' ');
 }
 

@@ -498,9 +498,12 @@ test('what is escalated is with a team, and urgent, at once', async () => {
     await shot(page, 'console-escalate');
     await dialog.getByLabel('Team').selectOption({
         label: `Second level ${mark}` });
+    await dialog.getByLabel('Reason').fill(`Waits <b>since</b> ${mark}`);
     await dialog.getByRole('button', { name: 'Escalate' }).click();
     await dialog.waitFor({ state: 'hidden' });
     await page.locator('.title').getByText('Not assigned').waitFor();
+    await page.locator('.log .change').filter({
+        hasText: `Waits <b>since</b> ${mark}` }).waitFor();
     await row(page, `Escalate ${mark}`).filter({ hasText: 'Urgent' })
                                        .waitFor();
 
@@ -509,7 +512,20 @@ test('what is escalated is with a team, and urgent, at once', async () => {
 
     assert.deepEqual([now.team.id, now.priority, now.assignee],
                      [team, 'urgent', null]);
-    assert.equal(events.filter(({ type }) => type === 'change').length, 1);
+    assert.deepEqual(events.filter(({ type }) => type === 'change')
+                           .map(({ reason }) => reason),
+                     [`Waits <b>since</b> ${mark}`]);
+
+    /* It is there for whoever opens the conversation later. */
+    await page.reload();
+    await page.locator('.log .change').filter({
+        hasText: 'Reason:' }).filter({
+        hasText: `Waits <b>since</b> ${mark}` }).waitFor();
+
+    await as('dana', 'PATCH', `conversations/${id}`, {
+        assignee: agent.id, reason: `Knows ${mark}` });
+    await page.locator('.log .change').filter({
+        hasText: `Knows ${mark}` }).filter({ hasText: 'assigned' }).waitFor();
     assert.deepEqual(faults, []);
     await leave(dana);
 });
