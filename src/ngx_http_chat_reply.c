@@ -82,6 +82,8 @@ static ngx_http_chat_reply_outcome_t  ngx_http_chat_reply_outcomes[] = {
       "the visitor is blocked" },
     { ngx_string("stale"), NGX_HTTP_CHAT_STALE, NULL },
     { ngx_string("conflict"), NGX_HTTP_CHAT_CONFLICT, NULL },
+    { ngx_string("empty"), NGX_HTTP_CHAT_INVALID_FIELD,
+      "there is nothing to change" },
     { ngx_string("busy"), NGX_HTTP_CHAT_UNAVAILABLE,
       "the conversation is busy" },
     { ngx_string("quota"), NGX_HTTP_CHAT_QUOTA,

@@ -198,6 +198,11 @@ is_answer(call($root, 'POST', "agents/$id/setup"), 404, undef,
           'nor a password');
 is_answer(call($root, 'POST', 'teams', {name => 'T', members => [$id]}), 422,
           {field => 'members'}, 'nor a team');
+is_answer(call($_, 'PATCH', "conversations/$talk", {assignee => $id}), 422,
+          {code => 'invalid_field', field => 'assignee'},
+          'nor a conversation') for $root, $bot;
+is_answer(call($root, 'GET', "conversations/$talk"), 200,
+          {assignee => undef}, 'which stays as it was');
 
 
 # what is known of a visitor
@@ -227,6 +232,15 @@ is_answer(call($orders, 'PATCH', "visitors/$ann", $_->[1]), 422,
         ['attributes', {attributes => {a => [1]}}],
         ['attributes', {attributes => {'a b' => 1}}],
         ['verified', {verified => JSON::PP::true}];
+
+my $audit = psql('SELECT count(*) FROM chat.audit');
+
+is_answer(call($orders, 'PATCH', "visitors/$ann", $_), 422,
+          {code => 'invalid_field', detail => 'there is nothing to change',
+           name => '!', attributes => '!'}, 'a change of nothing tells nothing')
+    for {}, {attributes => {}};
+is(psql('SELECT count(*) FROM chat.audit'), $audit, 'and is not recorded');
+
 psql("UPDATE chat.visitor SET verified = true WHERE id = '$ann'");
 is_answer(call($orders, 'PATCH', "visitors/$ann", {name => 'Eve'}), 403,
           undef, 'whom the site has identified keeps the name');

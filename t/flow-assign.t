@@ -38,6 +38,15 @@ sub set {
              sort keys %what) . " WHERE id = '$agent'");
 }
 
+# as if the agent had been given one then
+
+sub turn {
+    my ($agent, $ago) = @_;
+    psql('INSERT INTO chat.routed (site, agent, at) VALUES (' . site_id()
+         . ", '$agent', now() - interval '$ago') ON CONFLICT (agent, site) "
+         . 'DO UPDATE SET at = excluded.at');
+}
+
 # a conversation of a new visitor, or of that one
 
 sub talk { return conversation($_[0] // 'v' . ++$n) }
@@ -73,9 +82,8 @@ resolve_all();
 
 settings({policy => 'round_robin'});
 here($dana, $sam);
-psql("UPDATE chat.agent SET routed_at = CASE id WHEN '$dana'
-      THEN now() - interval '2 hours' ELSE now() - interval '1 hour' END
-      WHERE id IN ('$dana', '$sam')");
+turn($dana, '2 hours');
+turn($sam, '1 hour');
 
 my @talks = map { my $id = talk(); assigned($id); $id } 1 .. 4;
 
@@ -113,11 +121,11 @@ is(assigned($_), $dana, 'who has the fewest is given the next')
 # who is known
 
 resolve_all();
-psql("UPDATE chat.agent SET routed_at = now() WHERE id = '$dana'");
+turn($dana, '0');
 is(assigned(my $again = talk('carla')), $sam, 'a visitor gets an agent');
 psql("UPDATE chat.conversation SET status = 'resolved' WHERE id = '$again'");
 talk() for 1, 2;
-psql("UPDATE chat.agent SET routed_at = now() WHERE id = '$sam'");
+turn($sam, '0');
 is(assigned(talk('carla')), $sam, 'and the same one for the next');
 set($sam, availability => 'away');
 is(assigned(talk('carla')), $dana, 'unless he is not there');
@@ -292,9 +300,14 @@ is($nginx->client(agent => 'sam')->patch("$api/conversations/$open",
        {assignee => $sam})->status, 200, 'who is away takes one himself');
 tick();
 is(assignee($open), $sam, 'and keeps it');
+is(assigned($answered), $dana, 'somebody else is given one');
+is($nginx->client(agent => 'dana')->patch("$api/conversations/$open",
+       {assignee => $dana})->status, 200,
+   'and takes again what he was given once');
 set($dana, availability => 'away');
 ok((wait_until { assignee($answered) eq '' }),
    'who says that he is away loses what he was given');
+is(assignee($open), $dana, 'but not what he took');
 set($_, availability => 'online') for $dana, $sam;
 
 

@@ -197,6 +197,44 @@ is_like($client{sam}->get("$path/messages/$card/history")->json,
 is(redact(sam => $card)->status, 204, 'once more');
 is(edit(ann => $card, 'x')->status, 403, 'it cannot be said again');
 
+
+# A card, with what was answered
+
+my $ask = say_as(dana => 'Who are you?', card => {type => 'form', fields =>
+                 [{name => 'who', label => 'Name'}]});
+my @said = map {
+    $got = $client{ann}->post("$path/responses", {client_msg_id => 'r' . ++$n,
+        seq => $ask, response => {fields => {who => "giraffe $_"}}});
+    is($got->status, 201, 'it is answered');
+    $got->json->{seq};
+} 1, 2;
+my $same = say_as(ann => 'as I have said');
+
+ok(wait_until { psql("SELECT count(*) FROM chat.search WHERE conversation = "
+                     . "'$talk' AND seq = $said[1]") }, 'search knows it');
+is_like(redact(dana => $ask)->json, {type => 'redaction', to => $ask,
+                                     responses => \@said},
+        'the event says what went with it');
+is_like($stream{$_}->next('redaction', 30), {to => $ask,
+                                             responses => \@said},
+        "$_ is told at once") for qw(ann dana);
+
+for my $who (qw(ann dana)) {
+    is_like(event($who, $ask), {redacted => JSON::PP::true, card => '!'},
+            "$who: the card is gone");
+    is_like(event($who, $_), {type => 'response', redacted => JSON::PP::true,
+                              to => '!', response => '!', text => '!'},
+            'and what was answered') for @said;
+}
+
+is_like(event('dana', $same), {text => 'as I have said'},
+        'but nothing else');
+is(psql("SELECT count(*) FROM chat.event t WHERE conversation = '$talk' "
+        . "AND t::text LIKE '%giraffe%'"), 0, 'nor is it stored');
+ok(wait_until { !psql("SELECT count(*) FROM chat.search WHERE conversation = "
+                      . "'$talk' AND seq IN ($said[0], $said[1])") },
+   'nor in the search');
+
 my $oops = say_as(ann => 'oops');
 
 is(redact(ann => $oops)->status, 200, 'a visitor takes back his own');

@@ -145,6 +145,42 @@ is($nginx->client(visitor => 'ann')->get("$api/mentions")->status, 403,
 is($nginx->client(visitor => 'ann')->get("$api/conversations/$id")
          ->json->{mentions}, undef, 'who is told of none');
 
+$seq = write_note('samuel', 'ask @Dana again');
+is(count('dana'), 1, 'she is mentioned again');
+is($client{samuel}->delete("$api/conversations/$id/messages/$seq")->status,
+   200, 'that is taken back');
+is_deeply([scalar @{mentions('dana')}, count('dana')], [0, 0],
+          'and is no mention any more');
+
+# a long note on a site with many agents: what it says in lower case, once
+
+psql('INSERT INTO chat.agent (site, email, name, role, password) SELECT '
+     . site_id() . ", n || '\@many.test', 'Many ' || n, 'agent', 'x' FROM "
+     . 'generate_series(1, 30) n');
+
+my $lowered = psql("BEGIN;
+    CREATE SCHEMA probe;
+    CREATE SEQUENCE probe.n;
+    CREATE FUNCTION probe.lower(text) RETURNS text LANGUAGE plpgsql AS \$\$
+    BEGIN
+        IF length(\$1) > 1000 THEN
+            PERFORM nextval('probe.n');
+        END IF;
+        RETURN pg_catalog.lower(\$1);
+    END \$\$;
+    SET LOCAL search_path = probe, pg_catalog;
+    INSERT INTO chat.event (site, conversation, seq, pub, vis, created_at,
+        internal, id, sender_kind, type, text)
+    VALUES (" . site_id() . ", '$id', 1000, 1, 1, now(), true,
+        gen_random_uuid(), 'system', 'message',
+        '\@DANA ' || repeat('x', 2000));
+    SELECT last_value || ' ' || (SELECT count(*) FROM chat.mention
+               WHERE conversation = '$id' AND seq = 1000)
+      FROM probe.n;
+    ROLLBACK");
+
+is($lowered, '1 1', 'it costs the same however many there are');
+
 psql("DELETE FROM chat.conversation WHERE id = '$id'");
 is(psql("SELECT count(*) FROM chat.mention WHERE conversation = '$id'"), 0,
    'they go with the conversation');

@@ -7,6 +7,11 @@ use warnings;
 use Test::More;
 use ChatTest;
 use ChatTest::Nginx;
+use ChatTest::Postgres;
+
+my $postgres = ChatTest::Postgres->new('own', 'fsync=off');
+
+$ENV{TEST_NGINX_POSTGRES} = $postgres->start;
 
 my $nginx = ChatTest::Nginx->new(workers => 2)->start;
 my $dana = $nginx->client(agent => 'dana');
@@ -72,7 +77,29 @@ my $list = found($ann, 'myth');
 is(scalar(@$list), 1, 'a visitor gets the list');
 unlike(JSON::PP::encode_json($list), qr/myth|match/, 'and nothing else');
 
+
+# after a crash it goes on where it was, in the segment that it has begun
+
+sub segments {
+    return psql('SELECT id, rank, size FROM chat.search_segment ORDER BY id');
+}
+
+my ($segment, $size) = segments() =~ /^(\d+\|\d+)\|(\d+)$/;
+
+is($size, psql('SELECT count(*) FROM chat.search'),
+   'a segment has what is in the table');
+$nginx->stop;
+$postgres->stop('immediate');
+$postgres->start;
+message($id, 'visitor ann', 'blimps, perhaps');
+$nginx->start;
+ok(known(4), 'what is said later is known');
+is(segments(), $segment . '|' . ($size + 1), 'in the same segment');
+is(contains(found($dana, $_->[0]), [{id => $id, match => {seq => $_->[1]}}]),
+   undef, "$_->[0] is found") for ['zeppelin', 3], ['blimps', 4];
+
 $nginx->stop;
 is(join('', $nginx->alarms), '', 'nothing alarming in the log');
+$postgres->stop;
 
 done_testing();

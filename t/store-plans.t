@@ -23,7 +23,37 @@ my %old = (
     'full' => $db->session,
 );
 
-my ($ann, $dana, $c);
+my ($ann, $dana, $sam, $c);
+
+# Somebody who waits, once there is enough of everything; without events,
+# which the search would have to read.
+
+my $full;
+
+sub other {
+    return $db->uuid unless $full;
+
+    my $visitor = $db->visitor($site)->{id};
+
+    $db->rows('INSERT INTO chat.conversation (id, site, visitor, '
+        . 'client_msg_id, last_seq, public_seq, message_seq, '
+        . 'public_message_seq, pub, vis, active_minute, active_at, '
+        . 'public_at, waiting_since, created_at) VALUES (gen_random_uuid(), '
+        . "$site, '$visitor', 'm', 1, 1, 1, 1, 1, 1, 1, now(), now(), now(), "
+        . 'now())');
+
+    return $visitor;
+}
+
+# the last message that has a text
+
+sub latest {
+    my ($conversation) = @_;
+
+    return $db->value('SELECT max(seq) FROM chat.event WHERE conversation = '
+        . "'$conversation' AND type = 'message' AND text IS NOT NULL AND "
+        . "sender_kind = 'visitor'") // 1;
+}
 
 my $team = $db->uuid;
 
@@ -132,11 +162,17 @@ sub calls {
         block => "chat.visitor_block_1($a, '$visitor->{id}', false)",
         'erase, by an agent' => "chat.visitor_erase_1($a, "
             . "'$visitor->{id}')",
+        erase => 'chat.visitor_erase_1(' . $db->actor($sam // $agent)
+            . ", '" . other() . "')",
+        upload => "chat.attachment_begin_1($v, gen_random_uuid(), 'a.txt', "
+            . '1, 1000000)',
         work => 'chat.work_1(20)',
         edit => "chat.edit_1($v, '$conversation', gen_random_uuid(), 1, "
             . "'changed')",
         redact => "chat.edit_1($v, '$conversation', gen_random_uuid(), 1, "
             . "NULL)",
+        'redact the last' => "chat.edit_1($v, '$conversation', "
+            . 'gen_random_uuid(), ' . latest($conversation) . ', NULL)',
         history => "chat.event_history_1($a, '$conversation', 1)",
         'conversations of a visitor' => "chat.customer_conversations_1($a, "
             . "'$visitor->{id}', 5, NULL, '$epoch')",
@@ -202,6 +238,9 @@ discarded($old{vacuumed}, $nobody, $noone, $db->uuid);
 
 $ann = $db->visitor($site);
 $dana = $db->agent($site, 'Dana');
+$sam = $db->agent($site, 'Sam');
+$db->rows("UPDATE chat.agent SET role = 'supervisor' WHERE id = "
+          . "'$sam->{id}'");
 $c = $db->conversation($ann);
 $db->rows('VACUUM ANALYZE');
 warm($old{'one row'}, $ann, $dana, $c);
@@ -258,6 +297,13 @@ $db->rows($_) for (
     "UPDATE chat.conversation SET labels = ARRAY['l' || active_minute] "
         . "WHERE id <> '$c'",
 );
+
+# those who wait are assigned
+
+$db->rows("SELECT * FROM chat.site_settings_put_1('shop', '{\"assignment\": "
+          . "{\"policy\": \"round_robin\", \"away_after\": 3600}}')");
+$db->rows("SELECT * FROM chat.agents_seen_1('$site $dana->{id}')");
+$full = 1;
 
 # all but the newest events have been read by the search
 

@@ -40,6 +40,11 @@ sub search {
     return $body;
 }
 
+sub segments {
+    return join ', ', map { "@$_" } $db->rows('SELECT id, rank, size FROM '
+        . 'chat.search_segment ORDER BY id');
+}
+
 sub found { map { $_->{id} } @{search(@_)->{conversations}} }
 
 sub talk {
@@ -300,8 +305,65 @@ subtest 'a dump that was restored' => sub {
         dbname => $db->{name}, user => 'postgres'));
     is($db->value('SELECT conversation IS NULL FROM chat.search_state'), 'f',
        'new_epoch() has all read again');
+    my $segments = segments();
     fill(500);
     is_deeply([found('restored')], [$id], 'once');
+    is(segments(), $segments, 'and leaves the segments as they are');
+};
+
+
+subtest 'what is taken back while the table is filled' => sub {
+    my $id = talk($bob, 'hello');
+    my ($fill, $fast) = map { $db->session } 1, 2;
+    my ($ask, $said);
+
+    my $card = sub {
+        my ($key) = @_;
+
+        $ask = say_to($id, $dana, "wombat $key");
+        $db->rows('UPDATE chat.event SET data = ' . ChatTest::quote(
+            '{"card": {"type": "form", "fields": [{"name": "a", '
+            . '"label": "A"}]}}')
+            . " WHERE conversation = '$id' AND seq = $ask");
+        my ($row) = $db->rows('SELECT outcome, head FROM chat.respond_1('
+            . $db->actor($bob) . ", '$id', '" . $db->uuid . "', '$key', $ask, "
+            . "'{\"fields\": {\"a\": \"wombat too\"}}')");
+        is($row->[0], 'created', 'a card is answered');
+        $said = $row->[1];
+    };
+    my $rows = sub { ($_[0] // $db)->value('SELECT count(*) FROM chat.search '
+        . "WHERE conversation = '$id' AND seq IN ($ask, $said)") };
+    my $redact = sub { eval { $fast->value('SELECT outcome FROM chat.edit_1('
+        . $db->actor($dana) . ", '$id', '" . $db->uuid
+        . "', $ask, NULL)") } // $@ };
+
+    $fast->rows("SET lock_timeout = '2s'");
+
+    # rows that are locked
+
+    $card->('first');
+    fill();
+    is($rows->(), 2, 'both are in the table');
+    $fill->rows('BEGIN');
+    $fill->rows("SELECT 1 FROM chat.search WHERE conversation = '$id' "
+                . 'FOR UPDATE');
+    is($redact->(), 'created', 'nobody waits for who holds them');
+    $fill->rows('COMMIT');
+    fill();
+    is($rows->(), 0, 'they go afterwards');
+    is_deeply([found('wombat')], [], 'nobody finds them');
+
+    # rows that are not there yet
+
+    $card->('second');
+    $fill->rows('BEGIN');
+    $fill->rows('SELECT * FROM chat.search_fill_1(100)');
+    is($rows->($fill), 2, 'both are being put there');
+    is($redact->(), 'created', 'nobody waits for who does it');
+    $fill->rows('COMMIT');
+    fill();
+    is($rows->(), 0, 'they go again');
+    is_deeply([found('wombat')], [], 'nobody finds them');
 };
 
 
