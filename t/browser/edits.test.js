@@ -67,27 +67,28 @@ async function nothingOf(page, ...texts) {
 }
 
 
-/* How often the stream was asked for, by transport. */
+/* How often the stream has answered, by transport, and what is open of it. */
 async function watch(page) {
     const session = await page.context().newCDPSession(page);
-    const seen = { sockets: 0, open: 0, events: 0, polls: 0 };
-
-    await session.send('Network.enable');
-    session.on('Network.webSocketHandshakeResponseReceived', () => {
-        seen.sockets++;
-        seen.open++;
-    });
-    session.on('Network.webSocketClosed', () => {
-        seen.open--;
-    });
-    page.on('response', (response) => {
-        const request = response.request();
+    const seen = { sockets: 0, events: 0, polls: 0, open: 0 };
+    const on = (name, act) => page.on(name, (it) => {
+        const request = name === 'response' ? it.request() : it;
 
         if (new URL(request.url()).pathname.endsWith('/v1/stream')) {
-            seen[request.headers().accept === 'text/event-stream'
-                 ? 'events' : 'polls']++;
+            act(request.headers().accept === 'text/event-stream' ? 'events'
+                                                                 : 'polls');
         }
     });
+
+    await session.send('Network.enable');
+    session.on('Network.webSocketHandshakeResponseReceived',
+               () => seen.sockets++);
+    session.on('Network.webSocketCreated', () => seen.open++);
+    session.on('Network.webSocketClosed', () => seen.open--);
+    on('response', (kind) => seen[kind]++);
+    on('request', () => seen.open++);
+    on('requestfinished', () => seen.open--);
+    on('requestfailed', () => seen.open--);
 
     return seen;
 }
@@ -161,7 +162,7 @@ test('what has changed while nobody looked', async () => {
                               { value: 'hidden', configurable: true });
         document.dispatchEvent(new Event('visibilitychange'));
     });
-    await until(() => assert.ok(seen.sockets > 0 && seen.open === 0));
+    await until(() => assert.equal(seen.open, 0));
 
     await desk().edit(id, first, right);
     await desk().redact(id, second);
