@@ -283,7 +283,7 @@ test('a phone shows one pane at a time', async () => {
     await shown('side');
     await shot(page, 'console-phone-side');
     await asked('Escalate', 'side');
-    await asked('Change name or e-mail', 'side');
+    await asked('Change details', 'side');
     await page.getByRole('button', { name: 'Close' }).click();
     await inLog(page, text).waitFor();
     await page.getByRole('button', { name: 'Back to the list' }).click();
