@@ -94,6 +94,19 @@ export function belongs(view, item, me, had) {
 
 
 /**
+ * Whether a visitor waits there for this agent, or for anybody, and the agent
+ * has not seen it.
+ *
+ * @param {Summary} item
+ * @param {string} me
+ */
+export function asks({ unread, waiting_since: since, status, assignee }, me) {
+    return unread > 0 && Boolean(since) && status !== 'resolved'
+           && (!assignee || assignee.id === me);
+}
+
+
+/**
  * @param {Record<string, Summary>} list
  * @param {Summary[]} conversations
  */

@@ -16,6 +16,7 @@ const CHANGES = ['status', 'assignment', 'change'];
 const AFTER = 3000;
 const LOOK = 15000;
 const PAGE = 100;
+const MOST = 200;
 const AT_ONCE = 5;
 
 
@@ -50,6 +51,9 @@ export function createLive({ api, stream, store, failed, news, fresh }) {
     const named = new Map();
     let reminding = false;
     let again = false;
+    /* Which conversations have changed while those that wait are read. */
+    /** @type {Set<string> | null} */
+    let told = null;
     /** @type {InboxPage[] | null} what comes while the list is read */
     let meanwhile = null;
 
@@ -90,6 +94,7 @@ export function createLive({ api, stream, store, failed, news, fresh }) {
                 }
 
                 store.dispatch({ type: 'inbox', page });
+                page.conversations.forEach(({ id }) => told?.add(id));
 
                 if (first || renamed(page)) {
                     remind();
@@ -99,10 +104,11 @@ export function createLive({ api, stream, store, failed, news, fresh }) {
                 if (first) {
                     listOf = '';
                     list();
+                    count();
                     fresh();
                 }
             },
-            line: (up) => told('inbox', up),
+            line: (up) => heard('inbox', up),
             end: failed,
         });
     }
@@ -120,7 +126,7 @@ export function createLive({ api, stream, store, failed, news, fresh }) {
             },
             state: (state) => store.dispatch({ type: 'state', state }),
             signal: (signal) => store.dispatch({ type: 'signal', signal }),
-            line: (up) => told('talk', up),
+            line: (up) => heard('talk', up),
             end: failed,
         });
     }
@@ -129,7 +135,7 @@ export function createLive({ api, stream, store, failed, news, fresh }) {
      * @param {'inbox' | 'talk'} of
      * @param {boolean} up
      */
-    function told(of, up) {
+    function heard(of, up) {
         store.dispatch({ type: 'line', of, up, now: Date.now() });
 
         if (!up) {
@@ -281,6 +287,27 @@ export function createLive({ api, stream, store, failed, news, fresh }) {
         }
 
         reminding = false;
+    }
+
+    /** Those that wait, of all views: the inbox only tells what changes. */
+    async function count() {
+        /** @type {Set<string>} */
+        const mine = told = new Set();
+
+        try {
+            const found = await Promise.all(['me', 'none'].map((assignee) =>
+                api.call('GET', 'conversations', { query: {
+                    assignee, order: 'waiting', limit: MOST } })));
+
+            if (told === mine) {
+                told = null;
+                store.dispatch({ type: 'waiting', told: mine,
+                                 conversations: found.flatMap(
+                                     ({ conversations }) => conversations) });
+            }
+        } catch {
+            /* with the next connection */
+        }
     }
 
     /** The answer may be older than what was told of while it came. */

@@ -34,8 +34,6 @@ export function createNotice({ i18n, keeper, open, now = Date.now }) {
     let waiting = [];
     let last = 0;
     let timer = 0;
-    /** @type {unknown[]} */
-    let counted = [];
 
     const muted = () => new Set(keeper.get('muted').split(' '));
 
@@ -130,18 +128,7 @@ export function createNotice({ i18n, keeper, open, now = Date.now }) {
 
         /** @param {ConsoleState} state */
         update(state) {
-            const me = state.agent?.id;
-            const seen = [state.list, me, state.phase];
-
-            if (seen.every((it, i) => it === counted[i])) {
-                return;
-            }
-
-            counted = seen;
-
-            const count = Object.values(state.list || {}).filter(
-                (it) => it.unread > 0 && it.status !== 'resolved'
-                        && (!it.assignee || it.assignee.id === me)).length;
+            const count = state.waiting.size;
             const title = count && state.phase === 'in'
                           ? t('title.unread', { count }) : t('title');
 

@@ -2,7 +2,7 @@
 
 import { ALL } from './console-route.js';
 import { acknowledged, changed, without } from './outgoing.js';
-import { belongs, later, merged } from './console-list.js';
+import { asks, belongs, later, merged } from './console-list.js';
 import { alone, earlierPage, known, lastPage, newTalk, nextPage, readMarks,
          readUpTo, withSignal, withState } from './talk.js';
 
@@ -26,6 +26,8 @@ export { ordered } from './console-list.js';
  * @property {Desk} desk who and what there is to choose from
  * @property {Record<string, Summary> | null} list null until it is loaded
  * @property {Mention[]} mentions of the agent, not read yet
+ * @property {Set<string>} waiting the conversations, of any view, in which a
+ *     visitor waits for this agent, or for anybody
  * @property {boolean} bad whether what is searched for makes no sense
  * @property {boolean} more whether there are conversations below the list
  * @property {string} selected a conversation id, or ''
@@ -53,6 +55,7 @@ export { ordered } from './console-list.js';
  *     | {type: 'found', conversations: Summary[], more: boolean,
  *        fresh: boolean, bad?: boolean}
  *     | {type: 'mentions', mentions: Mention[]}
+ *     | {type: 'waiting', conversations: Summary[], told: Set<string>}
  *     | {type: 'won', by: string}
  *     | {type: 'gone', id?: string, visitor?: string}
  *     | {type: 'away', now: number}
@@ -89,6 +92,7 @@ export const INITIAL = {
     desk: { agents: [], teams: [], labels: [], canned: [] },
     list: null,
     mentions: [],
+    waiting: new Set(),
     bad: false,
     more: false,
     selected: '',
@@ -133,8 +137,16 @@ export function reduce(state, event) {
     case 'desk':
         return { ...state, desk: { ...state.desk, ...event.desk } };
 
+    /* Of some has been told since they were asked for. */
+    case 'waiting':
+        return { ...state, waiting: waits(
+            new Set([...state.waiting].filter((id) => event.told.has(id))),
+            event.conversations.filter(({ id }) => !event.told.has(id)),
+            state) };
+
     case 'inbox':
-        return reduceInbox(state, event);
+        return reduceInbox({ ...state, waiting: waits(
+            state.waiting, event.page.conversations, state) }, event);
 
     case 'found':
         return reduceFound(state, event);
@@ -146,7 +158,9 @@ export function reduce(state, event) {
         return { ...state, won: event.by };
 
     case 'gone':
-        return { ...state, list: state.list && Object.fromEntries(
+        return { ...state, waiting: new Set([...state.waiting].filter(
+            (id) => id !== event.id && (!event.visitor ||
+                state.list?.[id]?.visitor.id !== event.visitor))), list: state.list && Object.fromEntries(
             Object.entries(state.list).filter(([id, { visitor }]) =>
                 id !== event.id && visitor.id !== event.visitor)) };
 
@@ -278,6 +292,28 @@ function reduceInbox(state, event) {
 
 
 /**
+ * Those that wait, as some conversations are now.
+ *
+ * @param {Set<string>} had
+ * @param {Summary[]} conversations
+ * @param {ConsoleState} state
+ */
+function waits(had, conversations, { agent }) {
+    const waiting = new Set(had);
+
+    for (const item of conversations) {
+        waiting.delete(item.id);
+
+        if (asks(item, agent?.id || '')) {
+            waiting.add(item.id);
+        }
+    }
+
+    return waiting;
+}
+
+
+/**
  * A page of the list; the first one begins it anew.
  *
  * @param {ConsoleState} state
@@ -387,6 +423,8 @@ function seen(state, talk, seq) {
               : state.list,
         mentions: state.mentions.filter((it) => it.conversation !== talk.id
                                                 || it.seq > seq),
+        waiting: (state.conversation?.last?.seq || 0) > seq ? state.waiting
+                 : new Set([...state.waiting].filter((id) => id !== talk.id)),
     };
 }
 

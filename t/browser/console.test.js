@@ -401,18 +401,57 @@ test('everything goes by keys', async () => {
 });
 
 
-test('the title counts what waits, and the lines are one', async () => {
-    const one = await visitor(`Count ${mark}`);
+test('the title counts what waits in any view, and the lines are one',
+     async () =>
+{
+    const before = await visitor(`Before ${mark}`);
+    const { page, faults, ...dana } = await desk(
+        browser, 'dana', '#/status/snoozed', {}, watchLines);
     const { agent } = await as('dana', 'GET', 'agent/session');
-    const { page, ...dana } = await desk(browser, 'dana', '#/mine', {},
-                                         watchLines);
-    await as('sam', 'PATCH', `conversations/${one.id}`,
-             { assignee: agent.id });
-    await row(page, `Count ${mark}`).waitFor();
-    await one.say(`Still here ${mark}`);
-    await row(page, `Still here ${mark}`).waitFor();
-    await page.waitForFunction(() => /^\(\d+\) /.test(document.title));
+    const { agent: other } = await as('sam', 'GET', 'agent/session');
+    const assign = (id, assignee) =>
+        as('ada', 'PATCH', `conversations/${id}`, { assignee });
+
+    /* As many as the API has of those that nobody has, or this agent. */
+    const counted = async () => {
+        const found = await Promise.all(['me', 'none'].map((assignee) => as(
+            'dana', 'GET', `conversations?order=waiting&limit=200&assignee=${
+                assignee}`)));
+        const count = found.flatMap((it) => it.conversations).filter(
+            (it) => it.unread > 0 && it.status !== 'resolved').length;
+
+        await page.waitForFunction((title) => document.title === title,
+                                   count ? `(${count}) Support console`
+                                         : 'Support console');
+
+        return count;
+    };
+
+    const had = await counted();
+
+    assert.ok(had > 0);
+
+    /* One that comes, goes to another agent, and is this one's. */
+    const after = await visitor(`After ${mark}`);
+
+    assert.equal(await counted(), had + 1);
+    await assign(after.id, other.id);
+    assert.equal(await counted(), had);
+    await assign(after.id, agent.id);
+    assert.equal(await counted(), had + 1);
+
+    /* What is answered, or seen, does not wait. */
+    await reply('sam', before.id, `Answer ${mark}`);
+    assert.equal(await counted(), had);
+    await page.evaluate((hash) => {
+        location.hash = hash;
+    }, `#/status/snoozed/c/${after.id}`);
+    await inLog(page, `After ${mark}`).waitFor();
+    await page.waitForFunction((title) => document.title === title,
+                               had > 1 ? `(${had - 1}) Support console`
+                                       : 'Support console');
     assert.equal(lines(page), 1);
+    assert.deepEqual(faults, []);
     await leave(dana);
 });
 
