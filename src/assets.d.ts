@@ -297,6 +297,7 @@ type Outgoing = {
     created_at: string;
     expected_seq?: number;
     attachments?: Attachment[];
+    card?: Card;
     /** an answer instead: to the card of which message, and what */
     to?: number;
     response?: CardAnswer;

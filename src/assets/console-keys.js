@@ -69,6 +69,8 @@ export function createKeys(i18n, parts) {
         { name: 'edit', keys: 'Alt+KeyU', open: true, run: talk.edit },
         { name: 'attach', keys: 'Mod+Alt+KeyA', open: true,
           run: talk.reply.attach },
+        { name: 'card', keys: 'Alt+KeyQ', open: true,
+          run: () => talk.reply.ask() },
         { name: 'anyway', keys: 'Alt+Enter', open: true,
           run: talk.sendAnyway },
         { name: 'resolve', keys: 'Alt+KeyE', open: true, run: talk.finish },

@@ -6,13 +6,14 @@ import { createCanned } from './console-canned.js';
 import { createComposer } from './composer.js';
 import { createTyping } from './typing.js';
 import { part } from './part.js';
-import { plainName } from './i18n.js';
+import { plainName, problemText } from './i18n.js';
 import { visitorName } from './console-inbox.js';
 
 const MOST = 16384;
 const FILES = { size: 10 * 1024 * 1024, count: 10 };
 
 const attach = part((suffix) => import('./widget-attach.js' + suffix));
+const asking = part((suffix) => import('./console-send.js' + suffix));
 
 /** @typedef {import('./console-state.js').ConsoleState} ConsoleState */
 
@@ -46,12 +47,17 @@ export function createReply(i18n, actions) {
     const slots = h('div', { class: 'slots' });
     const add = h('button', { type: 'button', class: 'attach',
                               onclick: choose }, t('composer.attach'));
+    const card = h('button', { type: 'button', 'aria-haspopup': 'dialog',
+                               onclick: () => ask() }, t('card.button'));
+    /** @type {ReturnType<typeof
+     *     import('./console-send.js').createSend> | null} */
+    let cards = null;
     const composer = createComposer({
         label: t('composer.reply'), send: t('composer.send'), most: MOST,
         long: t('problem.too_large'),
         extra: [slots,
                 h('label', { class: 'toggle' }, internal,
-                  h('span', {}, t('composer.internal'))), add],
+                  h('span', {}, t('composer.internal'))), card, add],
         more: () => chosen.get(shown)?.files.ready(),
         onsend: (value) => actions.send(
             value, internal.checked ? 'internal' : 'public',
@@ -133,16 +139,48 @@ export function createReply(i18n, actions) {
         const note = internal.checked;
         const label = t(note ? 'composer.note' : 'composer.reply');
         const send = t(note ? 'composer.save' : 'composer.send');
-        const visitor = now?.conversation?.visitor;
 
         attr(element, 'class', note ? 'composer noting' : 'composer');
         attr(input, 'aria-label', label);
         attr(input, 'placeholder', label);
         attr(composer.button, 'aria-label', send);
         attr(composer.button, 'title', send);
-        text(whom, note ? t('composer.inside')
-                   : t('composer.whom', { name: visitor
-                       ? visitorName(visitor, i18n) : '' }));
+        attr(card, 'hidden', note);
+        text(whom, note ? t('composer.inside') : outside());
+    }
+
+    function outside() {
+        const visitor = now?.conversation?.visitor;
+
+        return t('composer.whom', { name: visitor ? visitorName(visitor, i18n)
+                                                  : '' });
+    }
+
+    /**
+     * The dialog in which a card is made.
+     *
+     * @param {Outgoing & {code: string, field?: string}} [refused] what the
+     *     server did not take
+     * @returns {Promise<boolean>} whether it is open
+     */
+    async function ask(refused) {
+        const id = shown;
+
+        try {
+            const { createSend } = await asking();
+
+            cards = cards || createSend({
+                ...kernel, i18n, problemText, keeper,
+                send: (/** @type {string} */ said,
+                       /** @type {Card} */ made) =>
+                    actions.send(said, 'public', undefined, made),
+            });
+        } catch {
+            text(whom, t('problem.unavailable'));
+        }
+
+        return id === shown && (!refused || refused.lane === id)
+               && cards?.open(id, outside(), refused) === true;
     }
 
     /** The files of the conversation that is shown. */
@@ -199,6 +237,7 @@ export function createReply(i18n, actions) {
     return {
         element,
         attach: choose,
+        ask,
         focus: () => input.focus(),
 
         /** @param {boolean} note */

@@ -355,8 +355,10 @@ function reduceTalk(state, event) {
             ...state,
             outgoing: without(state.outgoing, event.item.id),
             talk: talk && talk.id === event.ack.conversation
-                  ? known(talk, [acknowledged(event.item, event.ack,
-                                              self(state))])
+                  ? known(talk, [{ ...acknowledged(event.item, event.ack,
+                                                   self(state)),
+                                   ...event.item.card && {
+                                       card: event.item.card } }])
                   : talk,
         };
 

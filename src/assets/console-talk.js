@@ -2,9 +2,11 @@
 
 import { attr, h, text } from './kernel.js';
 import { withTools, createEdits, notYet } from './console-edits.js';
+import { createCards, withCards } from './console-card.js';
 import { createLog } from './log.js';
 import { createReply } from './console-reply.js';
 import { createTypingLine } from './typing.js';
+import { eventKey, messageKey } from './talk.js';
 import { names } from './names.js';
 import { plainName, problemText } from './i18n.js';
 import { self } from './console-state.js';
@@ -23,7 +25,7 @@ import { visitorName } from './console-inbox.js';
  * @property {(seq: number) => void} seen
  * @property {(id: string, on: boolean, internal: boolean) => boolean} typing
  * @property {(text: string, visibility: Outgoing['visibility'],
- *     attachments: Attachment[] | undefined) => void} send
+ *     attachments: Attachment[] | undefined, card?: Card) => void} send
  * @property {(id: string) => void} retry
  * @property {(id: string) => void} discard
  * @property {(change: Change) => Promise<void>} change
@@ -92,12 +94,14 @@ export function createTalk(i18n, actions) {
 
     const edits = createEdits(i18n, { ...actions, back: () =>
         log.element.focus() });
+    const cards = createCards(i18n);
     const log = createLog({
         i18n, label: t('log.label'), other: 'visitor',
         onearlier: actions.earlier, onseen: actions.seen,
         onretry: actions.retry, ondiscard: actions.discard,
         file: (it) => 'of' in it ? edits.tools(/** @type {any} */ (it))
-                                 : file(it),
+                      : 'card' in it ? cards.show(/** @type {any} */ (it))
+                      : file(it),
         told: (event) => told(event, i18n),
     });
     const reply = createReply(i18n, actions);
@@ -207,8 +211,11 @@ export function createTalk(i18n, actions) {
     function record(talk, outgoing, me) {
         const events = talk ? talk.events : [];
 
-        log.update(talk && { ...talk, events: withTools(events, me) },
-                   notYet(outgoing, events, me), me);
+        log.update(talk && { ...talk, events: withCards(withTools(events, me),
+                                                        eventKey) },
+                   withCards(notYet(outgoing, events, me),
+                             ({ id }) => messageKey(me, id)), me);
+        cards.update(events);
     }
 
     /** Says who was quicker, with one key to send all the same. */

@@ -88,6 +88,8 @@ export function createView(i18n, actions) {
     document.documentElement.dir = i18n.dir;
 
     return {
+        again: talk.reply.ask,
+
         /** @param {import('./console-state.js').ConsoleState} state */
         update(state) {
             const now = state.invitation ? 'setup' : state.phase;

@@ -64,10 +64,14 @@ const outbox = createOutbox({
         keeper.remove(item.id);
         store.dispatch({ type: 'sent', item, ack });
     },
-    refused(item, { body }) {
+    refused(item, { status, code, body }) {
         if (body.events) {
             store.dispatch({ type: 'events', id: item.lane,
                              events: body.events });
+        }
+
+        if (item.card && (status === 413 || status === 422)) {
+            again(item, code, body.field);
         }
     },
 });
@@ -112,14 +116,14 @@ const view = createView(i18n, {
 
         return true;
     },
-    send(text, visibility, attachments) {
+    send(text, visibility, attachments, card) {
         const { talk } = store.get();
 
         if (talk) {
             const item = {
                 ...newOutgoing(uuid(), talk.id, text, visibility,
                                new Date().toISOString()),
-                expected_seq: head(talk), attachments,
+                expected_seq: head(talk), attachments, card,
             };
 
             keeper.add(item);
@@ -132,13 +136,31 @@ const view = createView(i18n, {
 
         outbox.retry(id, { expected_seq: talk ? head(talk) : undefined });
     },
-    discard(id) {
-        keeper.remove(id);
-        outbox.discard(id);
-        store.dispatch({ type: 'discarded', id });
-    },
+    discard,
     change,
 });
+
+
+/** @param {string} id of a message that was not sent */
+function discard(id) {
+    keeper.remove(id);
+    outbox.discard(id);
+    store.dispatch({ type: 'discarded', id });
+}
+
+
+/**
+ * A card that the server does not take is opened again, with what is wrong.
+ *
+ * @param {Outgoing} item
+ * @param {string} code
+ * @param {string} [field]
+ */
+async function again(item, code, field) {
+    if (await view.again({ ...item, code, field })) {
+        discard(item.id);
+    }
+}
 
 
 /** @param {string} id of a conversation, '' for the list alone */
@@ -173,7 +195,7 @@ async function send(item) {
     const author = store.get().agent?.id;
 
     try {
-        return await stream.send(item.lane, item);
+        return await deliver(item);
     } catch (error) {
         if (asProblem(error).status !== 401) {
             throw error;
@@ -187,7 +209,22 @@ async function send(item) {
         throw new Problem(403, { code: 'forbidden' });
     }
 
-    return stream.send(item.lane, item);
+    return deliver(item);
+}
+
+
+/**
+ * The stream, which is the widget's as well, knows no cards.
+ *
+ * @param {Outgoing} item
+ */
+async function deliver(item) {
+    const { card, lane } = item;
+
+    return !card ? stream.send(lane, item)
+           : { conversation: lane,
+               ...await api.call('POST', `conversations/${lane}/messages`, {
+                   body: { ...calls.message(item), card } }) };
 }
 
 
