@@ -1,19 +1,25 @@
 /* Copyright (C) the ngx_http_chat_module authors */
 
+import { alertsOf, createWants, knownOf, unknown, waits }
+    from './console-alerts.js';
 import { plainName } from './i18n.js';
 import { sound } from './widget-news.js';
 import { visitorName } from './console-inbox.js';
 
 /*
  * What tells an agent who looks elsewhere: a sound, a note on the desktop,
- * the count in the title.  What comes close together is told of once.
+ * the count in the title, for what is wanted of each.  What comes close
+ * together is told of once.
  */
 
 const TOGETHER = 4000;
 const NEAR = 500;
 const MOST = 120;
 
+/** @typedef {import('./console-alerts.js').Alert} Alert */
+/** @typedef {import('./console-alerts.js').Way} Way */
 /** @typedef {import('./console-state.js').ConsoleState} ConsoleState */
+/** @typedef {Summary & {alerts: Alert[]}} News */
 
 
 /**
@@ -26,65 +32,167 @@ const MOST = 120;
  */
 export function createNotice({ i18n, keeper, open, now = Date.now }) {
     const { t } = i18n;
-    /** @type {Map<string, number>} the last message that was told of */
-    const told = new Map();
-    /** @type {Map<string, number>} how often the agent was mentioned */
-    const named = new Map();
-    /** @type {(Summary & {mentioned?: boolean})[]} */
+    const { wants, want } = createWants(keeper);
+    /** @type {Map<string, import('./console-alerts.js').Known>} as last told */
+    const known = new Map();
+    /** @type {Set<string>} given to the agent, and not looked at */
+    const given = new Set();
+    /** @type {News[]} */
     let waiting = [];
     let last = 0;
     let timer = 0;
+    let who = '';
+    /* The conversation that is looked at, here or in another tab. */
+    let looked = '';
+    /** @type {ConsoleState | null} */
+    let shown = null;
+    /** @type {unknown[]} */
+    let counted = [];
 
     const muted = () => new Set(keeper.get('muted').split(' '));
 
+    /** @param {Way} way */
+    const wanted = (way) => (/** @type {News} */ { alerts }) =>
+        alerts.some((alert) => wants(alert, way));
+
+    for (const event of ['focus', 'blur', 'pagehide']) {
+        window.addEventListener(event, recount);
+    }
+
+    keeper.watch('alerts', recount);
+    keeper.watch('muted', recount);
+
     function tell() {
-        const [item] = waiting;
-        const count = waiting.length;
+        const heard = waiting.some(wanted('sound'));
+        const noted = waiting.filter(wanted('desktop'));
 
         timer = 0;
-        last = now();
         waiting = [];
 
         /* Another tab has told of it. */
-        if (last - Number(keeper.get('told')) < TOGETHER - NEAR) {
-            return;
-        }
-
-        keeper.put('told', String(last));
-
-        if (keeper.get('quiet') !== '1') {
-            sound();
-        }
-
-        if (keeper.get('desktop') !== '1' || !document.hidden
-            || !('Notification' in window)
-            || Notification.permission !== 'granted')
+        if (!heard && !noted.length
+            || now() - Number(keeper.get('told')) < TOGETHER - NEAR)
         {
             return;
         }
 
-        const note = new Notification(
-            count > 1 ? t('notice.many', { count })
-                      : item.mentioned ? t('notice.mention', {
-                            name: item.last?.sender.name || t('who.agent') })
-                      : t('notice.one', {
-                            name: visitorName(item.visitor, i18n) }),
+        last = now();
+        keeper.put('told', String(last));
+
+        if (heard) {
+            sound();
+        }
+
+        if (noted.length && document.hidden && 'Notification' in window
+            && Notification.permission === 'granted')
+        {
+            note(noted);
+        }
+    }
+
+    /** @param {News[]} noted */
+    function note(noted) {
+        const [item] = noted;
+        const count = noted.length;
+        const shows = new Notification(
+            count > 1 ? t('notice.many', { count }) : saidOf(item),
             { tag: 'chat', lang: i18n.lang, dir: i18n.dir,
               body: count > 1 ? '' : plainName(item.last?.text || '')
                                      .slice(0, MOST) });
 
-        note.onclick = () => {
+        shows.onclick = () => {
             window.focus();
             open(item.id);
-            note.close();
+            shows.close();
         };
     }
 
+    /** @param {News} item */
+    function saidOf({ alerts, last: message, visitor }) {
+        const name = visitorName(visitor, i18n);
+
+        return alerts.includes('mention') ? t('notice.mention', {
+                   name: message?.sender.name || t('who.agent') })
+               : alerts.includes('assigned') ? t('notice.assigned', { name })
+               : alerts.includes('team') ? t('notice.team', { name })
+               : t('notice.one', { name });
+    }
+
+    /** @param {ConsoleState} state */
+    function teamsOf({ agent, desk }) {
+        const me = desk.agents.find(({ id }) => id === agent?.id);
+
+        return (me?.teams || []).map(({ id }) => id);
+    }
+
+    /** @param {string} id */
+    function look(id) {
+        if (id !== looked) {
+            looked = id;
+            keeper.put('looked', id);
+        }
+    }
+
+    /** Another look at what is shown, as something else has changed. */
+    function recount() {
+        counted = [];
+
+        if (shown) {
+            update(shown);
+        }
+    }
+
+    /** @param {ConsoleState} state */
+    function update(state) {
+        const { waiting: asking, agent, phase, selected, desk, mentions }
+            = state;
+        const seen = [asking, agent, phase, selected, desk, mentions];
+
+        shown = state;
+
+        if (seen.every((it, i) => it === counted[i])) {
+            return;
+        }
+
+        counted = seen;
+        look(document.hasFocus() ? selected : '');
+        given.delete(looked);
+
+        const teams = teamsOf(state);
+        const quiet = muted();
+        const me = agent?.id || '';
+        const ids = new Set([
+            ...[...asking.values()].filter((it) => waits(it, me, teams)
+                .some((alert) => wants(alert, 'title'))).map(({ id }) => id),
+            ...wants('assigned', 'title') ? given : [],
+            ...wants('mention', 'title')
+               ? mentions.map((it) => it.conversation) : []]);
+        const count = [...ids].filter((id) => !quiet.has(id)).length;
+        const title = count && phase === 'in' ? t('title.unread', { count })
+                                              : t('title');
+
+        if (document.title !== title) {
+            document.title = title;
+        }
+    }
+
     return {
+        wants,
+
         /**
-         * Messages of visitors that are this agent's business: the own
-         * conversations, and those that nobody has; and notes that mention
-         * the agent, anywhere.
+         * @param {Alert} alert
+         * @param {Way} way
+         * @param {boolean} on
+         */
+        want(alert, way, on) {
+            want(alert, way, on);
+            recount();
+        },
+
+        /**
+         * What is this agent's business: messages of visitors in his own
+         * conversations and in those that nobody has, what is given to him
+         * or to his teams, and notes that mention him, anywhere.
          *
          * @param {InboxPage} page
          * @param {ConsoleState} state as it was before
@@ -93,31 +201,46 @@ export function createNotice({ i18n, keeper, open, now = Date.now }) {
          */
         news(page, state, first) {
             const quiet = muted();
-            const looking = document.hasFocus() ? state.selected : '';
+            const me = state.agent?.id || '';
+            const teams = teamsOf(state);
+            const elsewhere = keeper.get('looked');
+
+            if (me !== who) {
+                who = me;
+                known.clear();
+                given.clear();
+            }
 
             for (const item of page.conversations) {
-                const { id, last: message, assignee, unread,
-                        mentions = 0 } = item;
-                const seq = message?.seq || 0;
-                const had = told.get(id)
-                            ?? state.list?.[id]?.last?.seq
-                            ?? (first ? seq : 0);
+                const { id } = item;
+                const listed = state.list?.[id];
+                const had = known.get(id) || (listed ? knownOf(listed)
+                            : first ? knownOf(item) : unknown(item));
+                const alerts = alertsOf(item, had, me, teams);
+                const before = waiting.find((it) => it.id === id);
 
-                const mentioned = mentions > (named.get(id)
-                                  ?? state.list?.[id]?.mentions
-                                  ?? (first ? mentions : 0));
-                const asked = seq > had && unread > 0
-                    && message?.sender.kind === 'visitor'
-                    && (assignee === null || assignee.id === state.agent?.id);
+                known.set(id, knownOf(item));
 
-                told.set(id, seq);
-                named.set(id, mentions);
-
-                if ((asked || mentioned) && id !== looking && !quiet.has(id)) {
-                    waiting = [{ ...item, mentioned }, ...waiting.filter(
-                        (it) => it.id !== id)];
+                if (item.assignee?.id !== me || item.status === 'resolved') {
+                    given.delete(id);
                 }
+
+                if (!alerts.length || quiet.has(id) || id === looked
+                    || id === elsewhere)
+                {
+                    continue;
+                }
+
+                if (alerts.includes('assigned')) {
+                    given.add(id);
+                }
+
+                waiting = [{ ...item, alerts: [...alerts,
+                                               ...before?.alerts || []] },
+                           ...waiting.filter((it) => it !== before)];
             }
+
+            recount();
 
             if (waiting.length && !timer) {
                 timer = window.setTimeout(
@@ -126,16 +249,7 @@ export function createNotice({ i18n, keeper, open, now = Date.now }) {
             }
         },
 
-        /** @param {ConsoleState} state */
-        update(state) {
-            const count = state.waiting.size;
-            const title = count && state.phase === 'in'
-                          ? t('title.unread', { count }) : t('title');
-
-            if (document.title !== title) {
-                document.title = title;
-            }
-        },
+        update,
 
         /** @param {string} id */
         isMuted: (id) => muted().has(id),
@@ -149,16 +263,11 @@ export function createNotice({ i18n, keeper, open, now = Date.now }) {
             }
 
             keeper.put('muted', [...all].slice(-500).join(' ').trim());
+            recount();
         },
 
-        /** Asked for by a button only. */
-        async desktop(/** @type {boolean} */ on) {
-            const granted = on && 'Notification' in window
-                && await Notification.requestPermission() === 'granted';
-
-            keeper.put('desktop', granted ? '1' : '');
-
-            return granted;
-        },
+        /** Notes on the desktop; asked for by a button only. */
+        allow: async () => 'Notification' in window
+            && await Notification.requestPermission() === 'granted',
     };
 }

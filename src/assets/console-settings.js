@@ -8,6 +8,7 @@ import { createLabels, createReplies } from './console-lists.js';
 import { createPeople, createTeams } from './console-people.js';
 import { createPrograms, createSigning } from './console-secrets.js';
 import { createSite } from './console-site.js';
+import { createTold } from './console-told.js';
 import { problemText } from './i18n.js';
 import { LANGUAGES } from './console-names.js';
 
@@ -63,12 +64,6 @@ function createMine(i18n, { api, keeper, notice, store }) {
         location.reload();
     } }, ...Object.entries(LANGUAGES).map(([value, name]) =>
         h('option', { value, lang: value }, name)));
-    const sound = box(keeper.get('quiet') !== '1', (on) =>
-        keeper.put('quiet', on ? '' : '1'));
-    const desktop = box(keeper.get('desktop') === '1', async (on) => {
-        desktop.checked = await notice.desktop(on);
-        text(status, on && !desktop.checked ? t('me.denied') : '');
-    });
     const keys = box(keeper.get('keys') !== '0', (on) =>
         keeper.put('keys', on ? '' : '0'));
     const sessions = h('ul', { class: 'records' });
@@ -137,10 +132,8 @@ function createMine(i18n, { api, keeper, notice, store }) {
         element: h('div', {},
                    h('div', { class: 'field' },
                      h('label', { for: 'lang' }, t('me.lang')), lang),
-                   h('label', { class: 'choice' }, sound, t('me.sound')),
-                   h('label', { class: 'choice' }, desktop, t('me.desktop')),
                    h('label', { class: 'choice' }, keys, t('help.on')),
-                   status,
+                   status, createTold(i18n, notice),
                    h('h3', {}, t('factor.title')), factor.element,
                    h('h3', {}, t('me.sessions')), sessions, others),
         update() {},

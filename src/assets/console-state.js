@@ -26,7 +26,7 @@ export { ordered } from './console-list.js';
  * @property {Desk} desk who and what there is to choose from
  * @property {Record<string, Summary> | null} list null until it is loaded
  * @property {Mention[]} mentions of the agent, not read yet
- * @property {Set<string>} waiting the conversations, of any view, in which a
+ * @property {Map<string, Summary>} waiting the conversations, of any view, in which a
  *     visitor waits for this agent, or for anybody
  * @property {boolean} bad whether what is searched for makes no sense
  * @property {boolean} more whether there are conversations below the list
@@ -92,7 +92,7 @@ export const INITIAL = {
     desk: { agents: [], teams: [], labels: [], canned: [] },
     list: null,
     mentions: [],
-    waiting: new Set(),
+    waiting: new Map(),
     bad: false,
     more: false,
     selected: '',
@@ -140,7 +140,7 @@ export function reduce(state, event) {
     /* Of some has been told since they were asked for. */
     case 'waiting':
         return { ...state, waiting: waits(
-            new Set([...state.waiting].filter((id) => event.told.has(id))),
+            new Map([...state.waiting].filter(([id]) => event.told.has(id))),
             event.conversations.filter(({ id }) => !event.told.has(id)),
             state) };
 
@@ -158,9 +158,10 @@ export function reduce(state, event) {
         return { ...state, won: event.by };
 
     case 'gone':
-        return { ...state, waiting: new Set([...state.waiting].filter(
-            (id) => id !== event.id && (!event.visitor ||
-                state.list?.[id]?.visitor.id !== event.visitor))), list: state.list && Object.fromEntries(
+        return { ...state, waiting: new Map([...state.waiting].filter(
+            ([id, { visitor }]) => id !== event.id
+                                   && visitor.id !== event.visitor)),
+                 list: state.list && Object.fromEntries(
             Object.entries(state.list).filter(([id, { visitor }]) =>
                 id !== event.id && visitor.id !== event.visitor)) };
 
@@ -294,18 +295,18 @@ function reduceInbox(state, event) {
 /**
  * Those that wait, as some conversations are now.
  *
- * @param {Set<string>} had
+ * @param {Map<string, Summary>} had
  * @param {Summary[]} conversations
  * @param {ConsoleState} state
  */
 function waits(had, conversations, { agent }) {
-    const waiting = new Set(had);
+    const waiting = new Map(had);
 
     for (const item of conversations) {
         waiting.delete(item.id);
 
         if (asks(item, agent?.id || '')) {
-            waiting.add(item.id);
+            waiting.set(item.id, item);
         }
     }
 
@@ -426,7 +427,8 @@ function seen(state, talk, seq) {
         mentions: state.mentions.filter((it) => it.conversation !== talk.id
                                                 || it.seq > seq),
         waiting: (state.conversation?.last?.seq || 0) > seq ? state.waiting
-                 : new Set([...state.waiting].filter((id) => id !== talk.id)),
+                 : new Map([...state.waiting].filter(
+                     ([id]) => id !== talk.id)),
     };
 }
 

@@ -418,7 +418,8 @@ test('the title counts what waits in any view, and the lines are one',
             'dana', 'GET', `conversations?order=waiting&limit=200&assignee=${
                 assignee}`)));
         const count = found.flatMap((it) => it.conversations).filter(
-            (it) => it.unread > 0 && it.status !== 'resolved').length;
+            (it) => it.unread > 0 && it.waiting_since
+                    && it.status !== 'resolved').length;
 
         await page.waitForFunction((title) => document.title === title,
                                    count ? `(${count}) Support console`
