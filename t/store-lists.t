@@ -315,4 +315,78 @@ subtest 'the sweep' => sub {
 };
 
 
+subtest 'those who wait, then the others' => sub {
+    my @c = map { $db->conversation($ann, "order $_") } 0 .. 23;
+    my ($now) = $db->value('SELECT chat.ms(now())');
+    my %rank = (open => 1, pending => 2, snoozed => 3, resolved => 4);
+    my (%at, %key, %status);
+
+    # several of each in the same millisecond
+
+    for my $i (0 .. 23) {
+        my $ms = $now - 3600000 - 70000 * int($i / 2);
+        my $status = (qw(open pending snoozed resolved))[$i % 4];
+        my $waits = $status ne 'resolved' && $i % 3 == 0;
+        my $since = $ms - 5000 * (24 - $i - $i % 2);
+
+        $at{$c[$i]} = $i;
+        $status{$c[$i]} = $status;
+        $key{$c[$i]} = $waits ? [0, $since] : [$rank{$status}, -$ms];
+        set($c[$i], "active_at = to_timestamp($ms / 1000.0), active_minute = "
+                    . int($ms / 60000) . ", status = '$status', "
+                    . "labels = '{sorted}', waiting_since = "
+                    . ($waits ? "to_timestamp($since / 1000.0)" : 'NULL')
+                    . ', assignee = ' . ($i % 2 ? "'$dana->{id}'" : 'NULL'));
+    }
+
+    my @order = sort { $key{$a}[0] <=> $key{$b}[0]
+                       || $key{$a}[1] <=> $key{$b}[1] || $a cmp $b } @c;
+
+    my %filters = (
+        'a label' => [{label => 'sorted'}, sub { 1 }],
+        'words' => [{q => 'order'}, sub { 1 }],
+        'a label by the search' => [{q => 'label:sorted'}, sub { 1 }],
+        'status' => [{status => 'open'}, sub { $status{$_[0]} eq 'open' }],
+        'resolved' => [{status => 'resolved'},
+                       sub { $status{$_[0]} eq 'resolved' }],
+        'me' => [{assignee => 'me'}, sub { $at{$_[0]} % 2 }],
+        'all' => [{}, sub { 1 }],
+    );
+
+    # what stands in other lists is in none of these
+
+    set($_, "erased_at = now()") for grep { !exists $at{$_} }
+        ids((list($dana, limit => 200))[1]);
+
+    1 while $db->value('SELECT more FROM chat.search_fill_1(5000)') eq 't';
+
+    for my $name (sort keys %filters) {
+        my ($opt, $match) = @{$filters{$name}};
+        my @want = grep { $match->($_) } @order;
+
+        for my $limit (1, 5, 200) {
+            my (@got, $before);
+
+            for (0 .. 30) {
+                my ($o, $body) = list($dana, %$opt, order => 'waiting',
+                                      limit => $limit, before => $before);
+                push @got, ids($body);
+                $before = $body->{page};
+                last unless $body->{more};
+            }
+
+            is_deeply(\@got, \@want, "$name, in pages of $limit");
+        }
+    }
+
+    # beyond them all
+
+    my ($o, $body) = list($dana, order => 'waiting',
+                          before => '99999999999999_' . $db->uuid);
+
+    is_deeply([$o, ids($body)], ['ok'], 'nothing follows the last');
+    set($_, 'erased_at = now()') for @c;
+};
+
+
 done_testing();

@@ -21,6 +21,18 @@ const sorted = new WeakMap();
 
 
 /**
+ * The order of a view where none was chosen: who is to be answered first,
+ * where somebody looks for that.
+ *
+ * @param {View} view
+ * @returns {Order}
+ */
+export function usual({ name }) {
+    return name === 'mine' || name === 'none' ? 'waiting' : 'newest';
+}
+
+
+/**
  * The arguments of the call that lists a view.
  *
  * @param {View} view

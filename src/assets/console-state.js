@@ -2,7 +2,7 @@
 
 import { ALL } from './console-route.js';
 import { acknowledged, changed, without } from './outgoing.js';
-import { asks, belongs, later, merged } from './console-list.js';
+import { asks, belongs, later, merged, usual } from './console-list.js';
 import { alone, earlierPage, known, lastPage, newTalk, nextPage, readMarks,
          readUpTo, withSignal, withState } from './talk.js';
 
@@ -48,7 +48,8 @@ export { ordered } from './console-list.js';
  *     | {type: 'signedin', agent: Agent}
  *     | {type: 'signedout', problem: string | null}
  *     | {type: 'invited', token: string}
- *     | {type: 'view', view: import('./console-route.js').View}
+ *     | {type: 'view', view: import('./console-route.js').View,
+ *        order?: import('./console-list.js').Order}
  *     | {type: 'order', order: import('./console-list.js').Order}
  *     | {type: 'settings', page: string}
  *     | {type: 'desk', desk: Partial<Desk>}
@@ -126,7 +127,7 @@ export function reduce(state, event) {
 
     case 'view':
         return { ...state, view: event.view, list: null, more: false,
-                 bad: false };
+                 bad: false, order: event.order || usual(event.view) };
 
     case 'order':
         return { ...state, order: event.order, list: null, more: false };

@@ -16,7 +16,7 @@ import { createTabs } from './tabs.js';
 import { createView } from './console-view.js';
 import { head } from './talk.js';
 import { newOutgoing } from './outgoing.js';
-import { ordered, ORDERS } from './console-list.js';
+import { ordered, ORDERS, usual } from './console-list.js';
 import { uuid } from './uuid.js';
 import { INITIAL, reduce } from './console-state.js';
 import { ALL, parseRoute, routeTo, setupToken } from './console-route.js';
@@ -91,7 +91,7 @@ const view = createView(i18n, {
     api, keeper, notice, session, store,
     be: (availability) => session.be({ availability }),
     order(order) {
-        keeper.put('order', order);
+        keeper.put(`order:${store.get().view.name}`, order);
         store.dispatch({ type: 'order', order });
     },
     search(words) {
@@ -316,6 +316,18 @@ function failed(error) {
 }
 
 
+/**
+ * As it was chosen for such views, else as is usual.
+ *
+ * @param {import('./console-route.js').View} view
+ */
+function orderOf(view) {
+    const kept = keeper.get(`order:${view.name}`);
+
+    return ORDERS.find((it) => it === kept) || usual(view);
+}
+
+
 /** What the address says. */
 function follow() {
     const state = store.get();
@@ -335,7 +347,8 @@ function follow() {
     }
 
     if (wanted && routeTo(wanted) !== routeTo(state.view)) {
-        store.dispatch({ type: 'view', view: wanted });
+        store.dispatch({ type: 'view', view: wanted,
+                         order: orderOf(wanted) });
     }
 
     if (!page && id !== state.selected) {
@@ -361,11 +374,7 @@ store.subscribe(({ phase, agent }) => {
     }
 });
 
-const order = ORDERS.find((it) => it === keeper.get('order'));
-
-if (order) {
-    store.dispatch({ type: 'order', order });
-}
+store.dispatch({ type: 'order', order: orderOf(ALL) });
 
 for (const event of ['keydown', 'pointerdown', 'focus']) {
     window.addEventListener(event, idle.touch, { capture: true,

@@ -271,7 +271,7 @@ test('a phone shows one pane at a time', async () => {
     await page.getByRole('link', { name: 'Unassigned' }).waitFor();
     await shown('views');
     await shot(page, 'console-phone-views');
-    await page.getByRole('link', { name: 'Unassigned' }).click();
+    await page.getByRole('link', { name: 'All', exact: true }).click();
     await page.getByRole('link', { name: said }).click();
     await inLog(page, text).waitFor();
     await inLog(page, said).waitFor();
