@@ -4,6 +4,7 @@ import { attr, h, text } from './kernel.js';
 import { createBar } from './console-bar.js';
 import { createInbox } from './console-inbox.js';
 import { createKeys } from './console-keys.js';
+import { createPanes } from './console-panes.js';
 import { createSetup, createSignin } from './console-signin.js';
 import { createSide } from './console-side.js';
 import { createTalk } from './console-talk.js';
@@ -81,6 +82,11 @@ export function createView(i18n, actions) {
     /* Where there is room it is open, unless it has been closed. */
     let aside = !middling.matches && keeper.get('aside') !== '0';
 
+    createPanes(i18n, keeper, desk, {
+        views: [views.element, inbox.element],
+        list: [inbox.element, talk.element],
+        side: [panel.element, talk.element],
+    }, [talk.element, page]);
     sheet.replaceSync(FORM + LOG);
     document.adoptedStyleSheets = [sheet];
     narrow.addEventListener('change', landmarks);
