@@ -282,10 +282,14 @@ for (const transport of transports) {
 }
 
 
-// Presence: by a stream of another.
+// Presence: by a stream of another, whose conversation it is.
 
 test(`sse over ${protocol}: who is there`, async () => {
     const id = await conversation('hello');
+
+    await call(env.plain, 'dana', 'PATCH', `conversations/${id}`,
+        {assignee: env.dana});
+
     const reader = await open('sse', protocol, 'alice',
         {conversation: id, since: `${env.epoch}.1`});
     const agent = await open('sse', protocol, 'dana',
