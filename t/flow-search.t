@@ -84,6 +84,8 @@ sub segments {
     return psql('SELECT id, rank, size FROM chat.search_segment ORDER BY id');
 }
 
+ok(known(4), 'the last message is known');
+
 my ($segment, $size) = segments() =~ /^(\d+\|\d+)\|(\d+)$/;
 
 is($size, psql('SELECT count(*) FROM chat.search'),
@@ -91,12 +93,14 @@ is($size, psql('SELECT count(*) FROM chat.search'),
 $nginx->stop;
 $postgres->stop('immediate');
 $postgres->start;
-message($id, 'visitor ann', 'blimps, perhaps');
+
+my $seq = 0 + message($id, 'visitor ann', 'blimps, perhaps');
+
 $nginx->start;
-ok(known(4), 'what is said later is known');
+ok(known($seq), 'what is said later is known');
 is(segments(), $segment . '|' . ($size + 1), 'in the same segment');
 is(contains(found($dana, $_->[0]), [{id => $id, match => {seq => $_->[1]}}]),
-   undef, "$_->[0] is found") for ['zeppelin', 3], ['blimps', 4];
+   undef, "$_->[0] is found") for ['zeppelin', 3], ['blimps', $seq];
 
 $nginx->stop;
 is(join('', $nginx->alarms), '', 'nothing alarming in the log');
