@@ -131,7 +131,6 @@ test('both sides see who is there and who is typing', async () => {
     const reply = agent.page.getByRole('textbox', { name: 'Write a reply' });
     const field = visitor.page.getByRole('textbox');
 
-    await visitor.page.getByText(HERE).waitFor();
     await agent.page.getByText('on the page now').waitFor();
 
     await reply.fill('Let me');
@@ -140,6 +139,7 @@ test('both sides see who is there and who is typing', async () => {
     await shot(visitor.page, 'widget-typing');
     await reply.press('Enter');
     await inLog(visitor.page, 'Let me').waitFor();
+    await visitor.page.getByText(HERE).waitFor();
     await visitor.page.getByText(DANA)
                       .waitFor({ state: 'hidden' });
 
@@ -173,9 +173,9 @@ test('without WebSocket it is server-sent events', async () => {
     await visitor.page.getByRole('button', { name: 'Open chat' }).click();
     await write(visitor.page, 'Write a message', `Events ${mark}`);
     await agent.page.getByRole('link', { name: `Events ${mark}` }).click();
-    await visitor.page.getByText(HERE).waitFor();
     await write(agent.page, 'Write a reply', `Sent ${mark}`);
     await inLog(visitor.page, `Sent ${mark}`).waitFor();
+    await visitor.page.getByText(HERE).waitFor();
     await write(visitor.page, 'Write a message', `Back ${mark}`);
     await inLog(agent.page, `Back ${mark}`).waitFor();
 
@@ -291,7 +291,6 @@ test('a server that goes away comes back to what was typed', async () => {
 test('no connection while nobody looks', async () => {
     const { visitor, agent } = await pair(`Quiet ${mark}`);
 
-    await visitor.page.getByText(HERE).waitFor();
     await agent.page.getByText('on the page now').waitFor();
     await visitor.page.getByRole('button', { name: 'Close', exact: true })
                       .click();
