@@ -5,6 +5,7 @@ import { createWindow } from './console-window.js';
 import { ordered, ORDERS } from './console-list.js';
 import { plainName } from './i18n.js';
 import { routeTo } from './console-route.js';
+import { unformatted } from './console-format.js';
 
 const MOST_LABELS = 3;
 
@@ -168,6 +169,7 @@ function updateItem(node, item, state, i18n) {
     const queue = open?.id === item.id ? open.queue : null;
     const { priority, last } = item;
     const at = last?.created_at || '';
+    const said = (last?.text || '').slice(0, 200);
     const view = state?.view || { name: 'all', value: '' };
     /* What was found, until something else is said. */
     const found = ['search', 'mentions'].includes(view.name)
@@ -179,7 +181,9 @@ function updateItem(node, item, state, i18n) {
     text(top.children[0], visitorName(item.visitor, i18n));
     text(top.children[1], i18n.time(at));
     attr(top.children[1], 'datetime', at || null);
-    text(middle.children[0], (found || last?.text || '').slice(0, 200));
+    text(middle.children[0],
+         found ? found.slice(0, 200)
+         : last?.sender.kind === 'agent' ? unformatted(said) : said);
     text(middle.children[1], item.unread > 0
          ? i18n.t('inbox.unread', { count: item.unread }) : '');
     attr(middle.children[1], 'hidden', item.unread <= 0);

@@ -5,6 +5,7 @@ import * as kernel from './kernel.js';
 import { createCanned } from './console-canned.js';
 import { createComposer } from './composer.js';
 import { createTyping } from './typing.js';
+import { marked } from './console-format.js';
 import { part } from './part.js';
 import { plainName, problemText } from './i18n.js';
 import { visitorName } from './console-inbox.js';
@@ -239,6 +240,9 @@ export function createReply(i18n, actions) {
         attach: choose,
         ask,
         focus: () => input.focus(),
+
+        /** @param {string} mark */
+        mark: (mark) => marked(input, mark),
 
         /** @param {boolean} note */
         write(note) {

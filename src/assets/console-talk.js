@@ -7,6 +7,7 @@ import { createLog } from './log.js';
 import { createReply } from './console-reply.js';
 import { createTypingLine } from './typing.js';
 import { eventKey, messageKey } from './talk.js';
+import { formatted } from './console-format.js';
 import { names } from './names.js';
 import { plainName, problemText } from './i18n.js';
 import { self } from './console-state.js';
@@ -99,6 +100,12 @@ export function createTalk(i18n, actions) {
         i18n, label: t('log.label'), other: 'visitor',
         onearlier: actions.earlier, onseen: actions.seen,
         onretry: actions.retry, ondiscard: actions.discard,
+        format({ event }, said, nodes) {
+            if (event?.sender.kind !== 'visitor') {
+                nodes[0].before(...formatted(said));
+                nodes.forEach((node) => node.remove());
+            }
+        },
         file: (it) => 'of' in it ? edits.tools(/** @type {any} */ (it))
                       : 'card' in it ? cards.show(/** @type {any} */ (it))
                       : file(it),

@@ -12,6 +12,7 @@ import { createViews } from './console-views.js';
 import { downSince } from './console-state.js';
 import { part } from './part.js';
 import { routeTo } from './console-route.js';
+import { STYLE as FORMAT } from './format.js';
 import { STYLE as FORM } from './form-style.js';
 import { STYLE as LOG } from './log-style.js';
 
@@ -87,7 +88,7 @@ export function createView(i18n, actions) {
         list: [inbox.element, talk.element],
         side: [panel.element, talk.element],
     }, [talk.element, page]);
-    sheet.replaceSync(FORM + LOG);
+    sheet.replaceSync(FORM + LOG + FORMAT);
     document.adoptedStyleSheets = [sheet];
     narrow.addEventListener('change', landmarks);
     document.documentElement.lang = i18n.lang;

@@ -35,6 +35,8 @@ const RUN = 300000;
  * @param {(id: string) => void} options.onretry
  * @param {(id: string) => void} options.ondiscard
  * @param {(it: Attachment) => Node} options.file shows an attachment
+ * @param {(line: Line, text: string, nodes: HTMLElement[]) => void
+ *     } options.format gives a text its look, instead of the nodes
  * @param {(event: ChatEvent) => string} [options.told] what is said of an
  *     event of any other type, '' for nothing
  * @param {(event: ChatEvent) => Node} [options.card] shows what it asks
@@ -277,7 +279,7 @@ function updateLine(node, line, before, read, options) {
  * @param {Line} line
  * @param {Parameters<typeof createLog>[0]} options
  */
-function fill(bubble, line, { i18n, file, card: ask }) {
+function fill(bubble, line, { i18n, file, format, card: ask }) {
     const { text: body, attachments = [], card, edited_at: at,
             redacted } = /** @type {any} */ (line.item || line.event);
     const had = bubble.getAttribute('data-at');
@@ -291,14 +293,20 @@ function fill(bubble, line, { i18n, file, card: ask }) {
         /** @type {HTMLElement} */ (bubble.closest('.log')).focus();
     }
 
+    const nodes = body ? paragraphs(body) : [];
+
     attr(bubble, 'aria-live', had !== null && 'off');
     attr(bubble, 'data-at', now);
     bubble.replaceChildren(
-        ...body ? paragraphs(body) : [],
+        ...nodes,
         ...now && [h('p', { class: 'mark' }, i18n.t(
             `message.${redacted ? 'redacted' : 'edited'}`))],
         ...attachments.map(file),
         ...card && ask ? [ask(/** @type {ChatEvent} */ (line.event))] : []);
+
+    if (body) {
+        format(line, body, nodes);
+    }
 }
 
 

@@ -5,6 +5,7 @@ import { createComposer } from './composer.js';
 import { plainName, problemText } from './i18n.js';
 import { beginning, latest, self, status, unseen, waiting }
     from './widget-state.js';
+import { linked } from './links.js';
 import { names } from './names.js';
 import { part } from './part.js';
 import { STYLE as FORM } from './form-style.js';
@@ -21,6 +22,7 @@ const attaching = part((suffix) => import('./widget-attach.js' + suffix));
 const asking = part((suffix) => import('./widget-prechat.js' + suffix));
 const carding = part((suffix) => import('./widget-card.js' + suffix));
 const filing = part((suffix) => import('./widget-files.js' + suffix));
+const formatting = part((suffix) => import('./widget-format.js' + suffix));
 const extras = part((suffix) => import('./widget-more.js' + suffix));
 
 
@@ -50,7 +52,8 @@ const extras = part((suffix) => import('./widget-more.js' + suffix));
  *
  * @typedef {typeof import('./kernel.js')} Kernel
  * @typedef {Pick<Kernel, 'adopt' | 'attr' | 'h' | 'text'> & {
- *     problemText: typeof problemText, i18n: I18n, actions: WidgetActions,
+ *     linked: typeof linked, problemText: typeof problemText, i18n: I18n,
+ *     actions: WidgetActions,
  *     composer: ReturnType<typeof createComposer>,
  *     panel: HTMLElement, part: typeof part, emit: Frame['emit'],
  *     shown: () => WidgetState | null,
@@ -148,7 +151,7 @@ export function createView(frame, i18n, actions) {
     let draftOf = '';
 
     /** What parts that come later need not bring. @type {Lent} */
-    const lent = { adopt, attr, h, text, problemText, i18n, actions, composer,
+    const lent = { adopt, attr, h, linked, text, problemText, i18n, actions, composer,
                    panel, part, button, attachments, emit: frame.emit,
                    shown: () => shown };
 
@@ -443,6 +446,15 @@ export function createView(frame, i18n, actions) {
                 onearlier: actions.earlier, onseen: actions.seen,
                 onretry: actions.retry, ondiscard: actions.discard, file,
                 card: file,
+
+                format({ own }, said, nodes) {
+                    if (!own && /[*_`>]|^[-\d]/m.test(said)) {
+                        formatting().then((all) => {
+                            all.show(lent, said, nodes);
+                            log?.follow();
+                        }, () => {});
+                    }
+                },
             });
             typing = createTyping(actions.typing);
             typists = createTypingLine(i18n);

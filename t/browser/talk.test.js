@@ -65,6 +65,61 @@ test('a visitor and an agent talk, and both reload', async () => {
 });
 
 
+test('what an agent formats looks so for both, and nothing else', async () => {
+    const visitor = await open(browser, site.page);
+    const agent = await open(browser, console_);
+    const bold = (page, name) => page.locator('.bubble strong',
+                                              { hasText: name });
+
+    await signIn(agent.page);
+    await visitor.page.getByRole('button', { name: 'Open chat' }).click();
+    await write(visitor.page, 'Write a message', `**Raw ${mark}** <b>x</b>`);
+    await agent.page.getByRole('link', { name: `**Raw ${mark}**` }).click();
+    await inLog(agent.page, `**Raw ${mark}** <b>x</b>`).waitFor();
+    assert.equal(await agent.page.locator('.bubble strong').count(), 0);
+
+    const field = agent.page.getByRole('textbox', { name: 'Write a reply' });
+
+    await field.fill(`Press Save ${mark}`);
+    await field.evaluate((node) => node.setSelectionRange(6, 10));
+    await field.press('Control+b');
+    assert.equal(await field.inputValue(), `Press **Save** ${mark}`);
+    await field.press('Control+b');
+    assert.equal(await field.inputValue(), `Press Save ${mark}`);
+    await field.press('Control+b');
+    await field.press('Control+z');
+    assert.equal(await field.inputValue(), `Press Save ${mark}`);
+
+    await field.fill(`**Save ${mark}**:\n- _one_\n- \`two\`\n`
+                     + '> <img src=x onerror=alert(1)>\nhttps://a.test/_b_');
+    await field.press('Enter');
+
+    for (const { page } of [agent, visitor]) {
+        const bubble = page.locator('.bubble', {
+            has: page.locator('strong', { hasText: mark }) });
+
+        await bold(page, `Save ${mark}`).waitFor();
+        assert.deepEqual(await bubble.locator('li').allTextContents(),
+                         ['one', 'two']);
+        assert.equal(await bubble.locator('li em').textContent(), 'one');
+        assert.equal(await bubble.locator('li code').textContent(), 'two');
+        assert.equal(await bubble.locator('blockquote').textContent(),
+                     '<img src=x onerror=alert(1)>');
+        assert.equal(await bubble.locator('a').getAttribute('href'),
+                     'https://a.test/_b_');
+        await accessible(page);
+    }
+
+    assert.equal(await visitor.page.locator('.bubble strong').count(), 1);
+    await visitor.page.reload();
+    await bold(visitor.page, `Save ${mark}`).waitFor();
+    assert.deepEqual(visitor.faults, []);
+    assert.deepEqual(agent.faults, []);
+    await visitor.context.close();
+    await agent.context.close();
+});
+
+
 test('nothing is stored or requested before the first open', async () => {
     const { page, context, faults } = await open(browser, 'about:blank');
     const asked = [];
