@@ -187,17 +187,18 @@ export function createReply(i18n, actions) {
     /** The files of the conversation that is shown. */
     async function files() {
         const id = shown;
-        const { createAttach } = await attach();
-        let had = chosen.get(id);
+        const { attachments } = await attach();
 
-        if (!had) {
+        if (!chosen.has(id)) {
             const slot = h('div', { class: 'slot', hidden: id !== shown });
             const name = `files:${id}`;
 
             slots.append(slot);
-            had = { slot, files: createAttach({
-                ...kernel, adopt: styled(), i18n, limit: FILES,
-                actions: /** @type {any} */ ({
+
+            const made = await attachments(/** @type {any} */ ({
+                ...kernel, adopt: styled(), i18n, part,
+                shown: () => ({ upload: FILES }),
+                actions: {
                     api: () => ({ ...actions.api, role: 'agent' }),
                     memory: {
                         draft: () => keeper.own(name),
@@ -205,16 +206,22 @@ export function createReply(i18n, actions) {
                                     /** @type {string} */ value) =>
                             keeper.keepOwn(name, value),
                     },
-                }),
+                },
                 emit() {},
-                composer: { ...composer, element:
-                            /** @type {any} */ (slot) },
-            }) };
-            chosen.set(id, had);
-            composer.fit();
+                composer: { ...composer, element: slot },
+            }));
+
+            /* Somebody else may have asked meanwhile. */
+            if (chosen.has(id)) {
+                slot.remove();
+            } else {
+                attr(slot, 'hidden', id !== shown);
+                chosen.set(id, { slot, files: made });
+                composer.fit();
+            }
         }
 
-        return had.files;
+        return /** @type {any} */ (chosen.get(id)).files;
     }
 
     /** Their style is taken once. */
