@@ -172,9 +172,12 @@ shots:		module $(NPM)	## the pictures of docs/img
 	@t/lib/packages run test
 	@rm -rf $(OUT)/shots
 	@CHAT_SHOTS=$(OUT)/shots CHAT_BUILD=$(OUT) CHAT_NGINX=$(NGINX) \
-		t/lib/run t/browser/widget.t t/browser/console.t
+		t/lib/run t/browser/widget.t t/browser/console.t \
+		t/browser/console-door.t t/browser/console-more.t
 	@mkdir -p docs/img && cp $(OUT)/shots/widget-*.png docs/img
-	@for name in panel stale help people phone-side ar-dark he-light; do \
+	@for name in panel stale help people phone-side ar-dark he-light \
+		factor code edit history customer erase mention mentions line \
+		escalate policies; do \
 		cp $(OUT)/shots/console-$$name.png docs/img || exit 1; done
 
 # the module with a location that echoes, for the conformance of frames, and

@@ -59,6 +59,8 @@ for (const [lang, [asked, answered]] of Object.entries(SAID)) {
                 browser, 'ada', `#/all/c/${id}`, options);
 
             await inLog(page, answered).waitFor();
+            await page.evaluate(() =>
+                performance.setResourceTimingBufferSize(5000));
             assert.deepEqual(await page.evaluate(() =>
                 [document.documentElement.lang, document.dir]),
                 [lang, lang === 'en' ? 'ltr' : 'rtl']);
@@ -112,6 +114,18 @@ for (const [lang, [asked, answered]] of Object.entries(SAID)) {
             await page.getByRole('dialog').waitFor();
             await accessible(page);
             await shot(page, `console-${lang}-${colorScheme}-add`);
+
+            /* All that was loaded, compressed, with one language. */
+            const sizes = await page.evaluate(() =>
+                [...performance.getEntriesByType('navigation'),
+                 ...performance.getEntriesByType('resource')]
+                .filter(({ name }) => !name.includes('/v1/')
+                                      && !/(ar|he)-console/.test(name))
+                .map((it) => [it.name, it.encodedBodySize]));
+            const sum = sizes.reduce((all, [, size]) => all + size, 0);
+
+            assert.ok(sizes.length >= 3, JSON.stringify(sizes));
+            assert.ok(sum <= 60 * 1024, `the console has ${sum} bytes`);
             assert.deepEqual(faults, []);
             await leave(one);
         });

@@ -180,6 +180,8 @@ test('the panel has all that a customer has said and done', async () => {
         (links) => links.map(({ href, rel }) => [href, rel])),
         [['https://shop.test/lamps?id=7', 'noopener noreferrer nofollow']]);
     await accessible(page);
+    await panel.getByText(`count: 2, product: Heron ${mark}`)
+               .scrollIntoViewIfNeeded();
     await shot(page, 'console-customer');
 
     await other.click();
@@ -413,6 +415,7 @@ test('how conversations find agents is set for the site and for teams',
     assert.deepEqual((await as('ada', 'GET', 'site')).assignment,
                      { policy: 'manual', away_after: 90 });
     await accessible(page);
+    await shot(page, 'console-policies');
     await page.locator('#record-after').fill('');
     await save.click();
     await until(async () =>

@@ -210,6 +210,34 @@ test('what was read mentions nobody any more, and what is gone is', () => {
 });
 
 
+test('what waits is counted, whatever the view', () => {
+    const waits = { unread: 1, waiting_since: '2026-01-01T00:00:00Z' };
+    const inbox = (state, ...conversations) =>
+        reduce(state, { type: 'inbox', page: { conversations } });
+    const has = (state, ...ids) =>
+        assert.deepEqual([...state.waiting].sort(), ids);
+    let state = { ...INITIAL, agent: { id: 'me' },
+                  view: { name: 'status', value: 'snoozed' } };
+
+    state = inbox(state, summary('a', waits), summary('b', waits),
+                  summary('c', { ...waits, assignee: { id: 'other' } }),
+                  summary('d', { ...waits, status: 'resolved' }),
+                  summary('e', { unread: 1 }));
+    has(state, 'a', 'b');
+    state = inbox(state, summary('a', { ...waits, unread: 0 }),
+                  summary('c', { ...waits, assignee: { id: 'me' } }));
+    has(state, 'b', 'c');
+
+    /* An answer that is older than what was told does not count. */
+    state = reduce(state, { type: 'waiting', told: new Set(['a', 'c']),
+                            conversations: [summary('a', waits),
+                                            summary('f', waits)] });
+    has(state, 'c', 'f');
+    state = reduce(state, { type: 'gone', id: 'f' });
+    has(state, 'c');
+});
+
+
 test('keys are known by their place', () => {
     const press = (code, key, more = {}) => keysOf({
         code, key, altKey: false, ctrlKey: false, metaKey: false,
