@@ -215,7 +215,7 @@ test('what waits is counted, whatever the view', () => {
     const inbox = (state, ...conversations) =>
         reduce(state, { type: 'inbox', page: { conversations } });
     const has = (state, ...ids) =>
-        assert.deepEqual([...state.waiting].sort(), ids);
+        assert.deepEqual([...state.waiting.keys()].sort(), ids);
     let state = { ...INITIAL, agent: { id: 'me' },
                   view: { name: 'status', value: 'snoozed' } };
 
