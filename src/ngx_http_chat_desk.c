@@ -181,7 +181,8 @@ static ngx_http_chat_field_t  ngx_http_chat_desk_site_change[] = {
     NGX_HTTP_CHAT_DESK_ANY("consent"),
     NGX_HTTP_CHAT_DESK_ANY("one_conversation"),
     NGX_HTTP_CHAT_DESK_ANY("assignment"),
-    NGX_HTTP_CHAT_DESK_ANY("origins")
+    NGX_HTTP_CHAT_DESK_ANY("origins"),
+    NGX_HTTP_CHAT_DESK_ANY("track_days")
 };
 
 static const char  *ngx_http_chat_desk_algorithms[] = {

@@ -168,8 +168,9 @@ is("@slow", '201 201 429', 'a key is held to the limit of an agent');
 # what only looks like one
 
 is(call($_, 'GET', 'conversations')->status, 401, 'no key: ' . substr $_, 0, 9)
-    for 'chat_' . 'a' x 52, substr($orders, 0, -1) . 'A', "${orders}A",
-        substr($orders, 14), ucfirst $orders;
+    for 'chat_' . 'a' x 52,
+        substr($orders, 0, -1) . ($orders =~ /A$/ ? 'B' : 'A'),
+        "${orders}A", substr($orders, 14), ucfirst $orders;
 is($nginx->client->request('GET', "$api/conversations",
        headers => ['Cookie: chat-agent-' . site() . "=$orders"])->status,
    401, 'a key is no cookie');

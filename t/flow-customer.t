@@ -76,6 +76,19 @@ psql("UPDATE chat.track SET created_at = now() - interval '31 days' "
      . "WHERE name <> 'n7' AND visitor = '" . visitor('ann') . "'");
 is(scalar(@{$dana->get("$path/track")->json->{events}}), 1, 'for 30 days');
 
+psql("UPDATE chat.site SET settings = settings || '{\"track_days\": 40}' "
+     . 'WHERE id = ' . site_id());
+is(scalar(@{$dana->get("$path/track")->json->{events}}), 7,
+   'or as long as the site wants');
+psql("UPDATE chat.site SET settings = settings || '{\"track_days\": 10}' "
+     . 'WHERE id = ' . site_id());
+is($ann->post('/support/v1/track', [{name => 'n8'}])->status, 204,
+   'another one');
+is(psql("SELECT string_agg(name, ' ' ORDER BY id) FROM chat.track "
+        . "WHERE visitor = '" . visitor('ann') . "'"), 'n7 n8',
+   'what is older is gone with it');
+psql("DELETE FROM chat.track WHERE name = 'n8'");
+
 
 # Who, and how
 

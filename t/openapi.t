@@ -67,7 +67,7 @@ ask('agent root', 'PATCH', 'v1/site', {version => $site->{version},
     away => {text => 'Later', email => $true},
     consent => {version => '1', text => 'We keep it.',
                 url => 'https://x.test/'},
-    origins => ['https://x.test']});
+    origins => ['https://x.test'], track_days => 90});
 ask('agent root', 'PATCH', 'v1/site', {version => 1});
 ask('agent root', 'PATCH', 'v1/site', {version => 2, theme => {a => 1}});
 ask('agent dana', 'PATCH', 'v1/site', {version => 2});

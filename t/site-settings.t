@@ -324,7 +324,8 @@ CORE::join '; ', map { refused($_) } '{"color": 1}', '{"title": ""}',
     '{"consent": {"version": "1"}}', '{"consent": {"text": "x"}}',
     '{"consent": {"version": "1", "text": "x", "url": "javascript:1"}}',
     '{"one_conversation": "yes"}', '[]', '{"title": "a\u0007b"}',
-    '{"origins": ["shop.test"]}'
+    '{"origins": ["shop.test"]}', '{"track_days": 0}', '{"track_days": 366}',
+    '{"track_days": "7"}'
 --- sql_is
 color
 title
@@ -345,6 +346,9 @@ one_conversation
 settings
 title
 origins
+track_days
+track_days
+track_days
 
 
 

@@ -106,7 +106,7 @@ export function createSite(i18n, { api }) {
                           type: 'text', value: consent?.url }),
             createField({ name: 'single', label: t('site.single'),
                           type: 'yes', value: site.one_conversation })];
-        const [policy, after, allowed] = [
+        const [policy, after, allowed, kept] = [
             createField({ name: 'policy', label: t('policy.label'),
                           type: 'one', value: assignment?.policy || 'manual',
                           options: POLICIES.map((it) =>
@@ -118,7 +118,11 @@ export function createSite(i18n, { api }) {
             createField({ name: 'origins', label: t('site.origins'),
                           type: 'long', value: origins?.join('\n'),
                           dir: 'ltr', hint: t('site.origins.hint', {
-                              own: location.origin }) })];
+                              own: location.origin }) }),
+            createField({ name: 'track_days', label: t('site.track'),
+                          type: 'number', value: site.track_days,
+                          least: 1, most: 365,
+                          hint: t('site.track.hint') })];
         const agreed = worded('consent', consent?.text, 'long');
 
         form.onsubmit = (event) => {
@@ -144,6 +148,7 @@ export function createSite(i18n, { api }) {
                 one_conversation: single.value(),
                 assignment: assigned(String(policy.value()), after.value()),
                 origins: String(allowed.value()).match(/\S+/g),
+                track_days: kept.value(),
             });
         };
         form.replaceChildren(
@@ -151,7 +156,7 @@ export function createSite(i18n, { api }) {
             part('prechat', intro, asked),
             part('away', absent, address),
             part('consent', version, agreed, url),
-            part('rest', single),
+            part('rest', single, kept),
             part('assignment', policy, after),
             part('origins', allowed),
             bad,
