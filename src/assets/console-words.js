@@ -2,13 +2,15 @@
 
 import { createI18n } from './i18n.js';
 import { LANGUAGES } from './console-names.js';
+import { nap } from './backoff.js';
 import { part } from './part.js';
-import english from './en-console.js';
 
+const AGAIN = 2000;
 const RTL = /^(ar|he|fa|ur|ps|ckb|yi|dv|sd|ug)\b/;
 
 /** @type {Record<string, () => Promise<{default: Catalogue}>>} */
-const OTHERS = {
+const CATALOGUES = {
+    en: part((suffix) => import('./en-console.js' + suffix)),
     ar: part((suffix) => import('./ar-console.js' + suffix)),
     he: part((suffix) => import('./he-console.js' + suffix)),
 };
@@ -28,19 +30,24 @@ export function chosen(choice, wanted) {
 
 
 /**
- * English words, if the others do not come.
+ * English words, if the others do not come; there is no page without any.
  *
  * @param {string} lang
  * @returns {Promise<Wording>}
  */
 export async function loadWords(lang) {
-    /** @type {Catalogue} */
-    let catalogue = english;
+    /** @type {Catalogue | null} */
+    let catalogue = null;
 
-    try {
-        catalogue = OTHERS[lang] ? (await OTHERS[lang]()).default : english;
-    } catch {
-        /* so be it */
+    while (catalogue === null) {
+        for (const one of [lang, 'en']) {
+            catalogue = catalogue || await CATALOGUES[one]().then(
+                (it) => it.default, () => null);
+        }
+
+        if (catalogue === null) {
+            await nap(AGAIN).done;
+        }
     }
 
     const day = new Intl.DateTimeFormat(lang, { dateStyle: 'medium',

@@ -175,6 +175,7 @@ BEGIN
                                    ORDER BY t.created_at
                                    LIMIT 50
                                      FOR UPDATE SKIP LOCKED) o
+                            WHERE s.id > 0
                             LIMIT 50));
     DELETE FROM chat.track
      WHERE id = ANY (ARRAY(SELECT t.id

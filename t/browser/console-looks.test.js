@@ -119,8 +119,7 @@ for (const [lang, [asked, answered]] of Object.entries(SAID)) {
             const sizes = await page.evaluate(() =>
                 [...performance.getEntriesByType('navigation'),
                  ...performance.getEntriesByType('resource')]
-                .filter(({ name }) => !name.includes('/v1/')
-                                      && !/(ar|he)-console/.test(name))
+                .filter(({ name }) => !name.includes('/v1/'))
                 .map((it) => [it.name, it.encodedBodySize]));
             const sum = sizes.reduce((all, [, size]) => all + size, 0);
 
