@@ -149,7 +149,7 @@ export function createCards(i18n) {
 
             const seqs = new Map(events.map((it) => [eventKey(it), it.seq]));
             const answers = new Map(events.flatMap((it) =>
-                it.type === 'response' ? [[it.to, it]] : []));
+                it.response ? [[it.to, it]] : []));
 
             shown.forEach(({ key, fill }, element) => {
                 if (element.isConnected) {

@@ -7,7 +7,7 @@
 
 const CHANGE = /^(edit|redaction)$/;
 const GONE = { text: undefined, attachments: undefined, card: undefined,
-               redacted: true };
+               response: undefined, redacted: true };
 
 
 /**
@@ -243,7 +243,7 @@ function personKey(person) {
 
 /**
  * Each message says what it was changed to last.  Of one that was taken back
- * nothing is left, in the events of its changes neither.
+ * nothing is left, in the events of its changes and answers neither.
  *
  * @param {ChatEvent[]} have
  * @param {ChatEvent[]} come
@@ -261,9 +261,7 @@ function merge(have, come) {
         all.forEach((it, seq) => {
             if (seq === to && text) {
                 all.set(seq, { ...it, text, edited_at: at });
-            } else if (!text && (seq === to
-                                 || it.to === to && CHANGE.test(it.type)))
-            {
+            } else if (!text && (seq === to || it.to === to)) {
                 all.set(seq, { ...it, ...GONE });
             }
         });

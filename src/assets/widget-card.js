@@ -408,7 +408,7 @@ function createCards(lent, words) {
         function refresh() {
             const item = waiting().pop();
             const answer = [...shown()?.talk?.events || []].reverse().find(
-                (it) => it.type === 'response' && it.to === to
+                (it) => it.response && it.to === to
                         && it.conversation === conversation);
 
             if (item) {

@@ -140,10 +140,14 @@ test('nothing is left of a message that was taken back', () => {
     gone(talks.earlierPage(talks.lastPage(talks.newTalk('t'),
         page([redaction(5, 2)], { more: true })), page([secret])));
 
-    /* An answer to a card is no change of it. */
+    /* An answer to a card is no change of it, and goes with it. */
     talk = talks.nextPage(talks.lastPage(talks.newTalk('t'), page([secret])),
-                          page([change('response', 3, 2, { text: 'yes' })]));
+                          page([change('response', 3, 2, {
+                              text: 'a zebra', response: { rating: 5 } })]));
     assert.deepEqual(said(talk), ['zebra']);
+    talk = talks.nextPage(talk, page([redaction(4, 2)]));
+    gone(talk);
+    assert.equal(talk.events[1].response, undefined);
 });
 
 
